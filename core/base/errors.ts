@@ -1,0 +1,75 @@
+/**
+ * An error a person can act on.
+ *
+ *   code     stable, upper case, one row in docs/errors.md: "CONFIG_INVALID"
+ *   message  lower case, no final stop, the thing first: "slo/checkout.yaml: 3 problems"
+ *   fix      what to do next, as an instruction; a command where there is one
+ *   cause    what was caught, never thrown away
+ */
+export class CodedError extends Error {
+  readonly code: string;
+  readonly fix: string;
+
+  constructor(code: string, message: string, fix: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.name = "CodedError";
+    this.code = code;
+    this.fix = fix;
+  }
+
+  /** `JSON.stringify(error)` on a plain Error prints `{}`; this keeps a logged one readable. */
+  toJSON(): { code: string; message: string; fix: string; cause?: string } {
+    const cause = this.cause === undefined ? {} : { cause: messageOf(this.cause) };
+    return { code: this.code, message: this.message, fix: this.fix, ...cause };
+  }
+}
+
+/** Codes that any folder may raise; each other folder has its own list. @see docs/errors.md */
+export const BASE_CODES = [
+  "CONFIG_INVALID",
+  "CONFIG_UNREADABLE",
+  "PORT_IN_USE",
+  "ADDRESS_NOT_AVAILABLE",
+  "DISK_FULL",
+  "BINARY_MISSING",
+  "INTERNAL",
+] as const;
+
+/** What any thrown value says of itself. Libraries throw strings and objects too. */
+export function messageOf(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.message;
+  return typeof thrown === "string" ? thrown : (JSON.stringify(thrown) ?? String(thrown));
+}
+
+/** An Error from whatever was thrown, the same object when it is one already. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(messageOf(thrown), { cause: thrown });
+}
+
+const SYSTEM_CODES: Readonly<Record<string, { code: (typeof BASE_CODES)[number]; fix: string }>> = {
+  EADDRINUSE: { code: "PORT_IN_USE", fix: "stop the process that listens there, or choose another port" },
+  EADDRNOTAVAIL: {
+    code: "ADDRESS_NOT_AVAILABLE",
+    fix: "use an address of this machine; on macOS add the loopback alias: sudo ifconfig lo0 alias ADDRESS",
+  },
+  ENOSPC: { code: "DISK_FULL", fix: "free disk space, or point the data folder at another disk" },
+};
+
+/**
+ * Gives a system error (errno) its Outrider code and fix; any other error passes through unchanged.
+ *
+ * @param what  the thing first: "admission webhook 127.0.0.1:8443"
+ */
+export function codedSystemError(thrown: unknown, what: string): Error {
+  const errno = (thrown as { code?: unknown } | undefined)?.code;
+  const known = typeof errno === "string" ? SYSTEM_CODES[errno] : undefined;
+  if (known === undefined) return asError(thrown);
+  return new CodedError(known.code, `${what}: ${messageOf(thrown)}`, known.fix, { cause: thrown });
+}
+
+/** The two lines a command line prints: `error: CODE: message` and `hint: fix`. */
+export function renderError(thrown: unknown): string {
+  if (thrown instanceof CodedError) return `error: ${thrown.code}: ${thrown.message}\nhint: ${thrown.fix}`;
+  const error = asError(thrown);
+  return `error: INTERNAL: ${error.message}\nhint: this is a bug in outrider; please report it with:\n${error.stack ?? ""}`;
+}

@@ -1,0 +1,70 @@
+/**
+ * What is known about one image, as the evaluator sees it. Gathered by core/images and scanner before the
+ * decision; the evaluator itself does no I/O and reads no clock.
+ */
+
+declare const verified: unique symbol;
+declare const discovered: unique symbol;
+
+/** Bytes or claims as found in a registry: anybody who can push may have written them. */
+export type Discovered<T> = T & { readonly [discovered]: true };
+
+/** Claims whose signature, subject digest and signer role were checked. Only the verifier mints this brand. */
+export type Verified<T> = T & { readonly [verified]: true };
+
+/** "sha256:" and 64 lower-case hex digits. @see OCI image-spec, descriptor.md, Digests */
+export type Digest = `sha256:${string}`;
+
+/** What a trusted key may vouch for. A scanner's key never counts as a release signature. */
+export type SignerRole = "release" | "scanner";
+
+/** A signature over the image digest by a key (or identity) that the policy names. */
+export interface Signature {
+  /** The authority's name in the policy: "acme-release". */
+  readonly signer: string;
+  readonly role: SignerRole;
+  readonly form: "cosign-simple" | "bundle-v0.3";
+  readonly digest: Digest;
+}
+
+/** How bad, in Trivy's and CVSS's words. */
+export const SEVERITIES = ["unknown", "low", "medium", "high", "critical"] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
+export interface Finding {
+  /** "CVE-2021-44228" */
+  readonly id: string;
+  readonly severity: Severity;
+  /** Package URL: "pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1". */
+  readonly package: string;
+  readonly fixedIn?: string;
+}
+
+/** A finished scan of one digest. */
+export interface ScanResult {
+  readonly digest: Digest;
+  /** Who says so: `trivy 0.67.2`, or the attesting authority `attestation by acme-scanner`. */
+  readonly source: string;
+  readonly finishedAtMs: number;
+  /** When the vulnerability database was made, where the scanner says. */
+  readonly databaseAtMs?: number;
+  readonly findings: readonly Finding[];
+}
+
+/** What a look-up ended in. "Could not find out" stays apart from "is not there". */
+export type Lookup<T> =
+  | { readonly kind: "found"; readonly value: T }
+  | { readonly kind: "absent"; readonly why: string }
+  | { readonly kind: "failed"; readonly cause: Error };
+
+/** Everything the evaluator may know about one image of one object. */
+export interface ImageEvidence {
+  /** The reference as written in the object. */
+  readonly reference: string;
+  /** The digest of the bytes received when the reference was resolved. */
+  readonly digest: Lookup<Digest>;
+  /** Every signature that verified. `absent` lists in `why` what was seen and why it did not count. */
+  readonly signatures: Lookup<readonly Verified<Signature>[]>;
+  /** The newest scan that may be believed: a verified attestation or the scan store's own. */
+  readonly scan: Lookup<Verified<ScanResult>>;
+}
