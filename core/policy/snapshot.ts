@@ -81,6 +81,8 @@ export interface Endpoint {
  * @see https://kubernetes.io/docs/concepts/services-networking/network-policies/
  */
 export interface CompiledPolicy {
+  /** Which way; refusals say it. */
+  readonly direction?: "ingress" | "egress";
   readonly isolated: boolean;
   /** The policies that isolate: named in the refusal when no rule matches. */
   readonly isolatedBy: readonly string[];
