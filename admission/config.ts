@@ -1,0 +1,44 @@
+import { dirname, resolve } from "node:path";
+import { z } from "zod";
+import { readConfig } from "../core/base/config.ts";
+import { hostPortField } from "../core/base/host-port.ts";
+
+const DIGEST_PINNED = /@sha256:[0-9a-f]{64}$/;
+const folder = z.strictObject({ folder: z.string().min(1) });
+
+/** The sidecar that /mutate injects. With `verify: false` its exact digest is trusted by this file alone. */
+const sidecar = z.strictObject({
+  image: z.string().regex(DIGEST_PINNED, 'expected an image pinned by digest ("…@sha256:<64 hex digits>")'),
+  verify: z.boolean().default(true),
+});
+
+/** `admission` service configuration; relative paths resolve against the file's own folder. */
+const admissionSchema = z.strictObject({
+  listen: hostPortField,
+  serverNames: z.array(z.string().min(1)).min(1, "expected at least one name or address"),
+  stateDir: z.string().min(1),
+  caFile: z.string().min(1),
+  admin: z.strictObject({ listen: hostPortField }),
+  policies: folder,
+  cluster: folder.optional(),
+  registries: z.array(z.strictObject({ host: z.string().min(1), plainHttp: z.boolean().default(false) })).default([]),
+  scanStore: z.string().min(1).optional(),
+  sidecar: sidecar.optional(),
+  collector: z.url("expected a URL").optional(),
+});
+
+export type AdmissionConfig = z.output<typeof admissionSchema>;
+
+/** @throws {CodedError} CONFIG_UNREADABLE, CONFIG_INVALID naming every problem at once */
+export function readAdmissionConfig(file: string): AdmissionConfig {
+  const config = readConfig(admissionSchema as unknown as z.ZodType<AdmissionConfig>, file);
+  const at = (path: string) => resolve(dirname(file), path);
+  return {
+    ...config,
+    stateDir: at(config.stateDir),
+    caFile: at(config.caFile),
+    policies: { folder: at(config.policies.folder) },
+    ...(config.cluster === undefined ? {} : { cluster: { folder: at(config.cluster.folder) } }),
+    ...(config.scanStore === undefined ? {} : { scanStore: at(config.scanStore) }),
+  };
+}

@@ -1,0 +1,124 @@
+import { CodedError } from "../base/errors.ts";
+import type { Finding, Severity } from "./evidence.ts";
+
+/** Most findings kept of one report; more than this is refused rather than cut, because a cut report looks clean. */
+export const FINDING_LIMIT = 50_000;
+
+/** What a report says of its own completeness, beside the findings. */
+export interface TrivyReport {
+  readonly findings: readonly Finding[];
+  /** `sha256:…` digests the scanner says it looked at (repository digests), without the repository part. */
+  readonly digests: readonly string[];
+  /** "alpine 3.19.1" when the scanner recognised the system, `undefined` for an image without one. */
+  readonly os?: string;
+  /** The system no longer receives fixes. */
+  readonly endOfLife: boolean;
+}
+
+const SEVERITY: Readonly<Record<string, Severity>> = {
+  UNKNOWN: "unknown",
+  LOW: "low",
+  MEDIUM: "medium",
+  HIGH: "high",
+  CRITICAL: "critical",
+};
+
+/**
+ * Reads Trivy's JSON report (SchemaVersion 2) strictly: anything missing, cut or of another shape is an error, never
+ * "no findings".
+ *
+ * A report is believed to be whole when it has `SchemaVersion`, `ArtifactName`, and either results or an
+ * image whose system Trivy recognised; an image with neither was not understood, which is not the same as clean.
+ *
+ * @param json  the parsed document
+ * @throws {CodedError} SCAN_REPORT_INVALID
+ * @see https://github.com/aquasecurity/trivy/blob/main/pkg/types/report.go
+ */
+export function readTrivyReport(json: unknown): TrivyReport {
+  const report = record(json, "report");
+  if (report["SchemaVersion"] !== 2) throw invalid("SchemaVersion", report["SchemaVersion"], "2");
+  if (typeof report["ArtifactName"] !== "string") throw invalid("ArtifactName", report["ArtifactName"], "a name");
+  const metadata = report["Metadata"] === undefined ? {} : record(report["Metadata"], "Metadata");
+  const os = metadata["OS"] === undefined ? undefined : record(metadata["OS"], "Metadata.OS");
+  const results = optionalList(report["Results"], "Results");
+  if (results.length === 0 && typeof os?.["Family"] !== "string") {
+    throw invalid("Results", "none, and no operating system", "results, or an operating system that was recognised");
+  }
+  const findings = results.flatMap((result, index) => findingsOf(result, `Results[${index}]`));
+  if (findings.length > FINDING_LIMIT)
+    throw invalid("Results", `${findings.length} findings`, `at most ${FINDING_LIMIT}`);
+  return {
+    findings,
+    digests: digestsOf(metadata),
+    endOfLife: os?.["EOSL"] === true,
+    ...(os === undefined
+      ? {}
+      : { os: `${text(os["Family"], "Metadata.OS.Family")} ${String(os["Name"] ?? "")}`.trim() }),
+  };
+}
+
+/** Only the findings of a report. @throws {CodedError} SCAN_REPORT_INVALID */
+export function parseTrivyReport(json: unknown): readonly Finding[] {
+  return readTrivyReport(json).findings;
+}
+
+function findingsOf(value: unknown, path: string): Finding[] {
+  const result = record(value, path);
+  text(result["Target"], `${path}.Target`);
+  return optionalList(result["Vulnerabilities"], `${path}.Vulnerabilities`).map((vulnerability, index) =>
+    findingOf(record(vulnerability, `${path}.Vulnerabilities[${index}]`), `${path}.Vulnerabilities[${index}]`),
+  );
+}
+
+function findingOf(vulnerability: Readonly<Record<string, unknown>>, path: string): Finding {
+  const severity = SEVERITY[text(vulnerability["Severity"], `${path}.Severity`)];
+  if (severity === undefined)
+    throw invalid(`${path}.Severity`, vulnerability["Severity"], Object.keys(SEVERITY).join(", "));
+  const fixedIn = vulnerability["FixedVersion"];
+  return {
+    id: text(vulnerability["VulnerabilityID"], `${path}.VulnerabilityID`),
+    severity,
+    package: packageOf(vulnerability, path),
+    ...(typeof fixedIn === "string" && fixedIn !== "" ? { fixedIn } : {}),
+  };
+}
+
+/** The package URL where Trivy gives one (`PkgIdentifier.PURL`), else name@version. */
+function packageOf(vulnerability: Readonly<Record<string, unknown>>, path: string): string {
+  const identifier = vulnerability["PkgIdentifier"] as { PURL?: unknown } | undefined;
+  if (typeof identifier?.PURL === "string" && identifier.PURL !== "") return identifier.PURL;
+  const name = text(vulnerability["PkgName"], `${path}.PkgName`);
+  return `${name}@${String(vulnerability["InstalledVersion"] ?? "")}`;
+}
+
+function digestsOf(metadata: Readonly<Record<string, unknown>>): string[] {
+  return optionalList(metadata["RepoDigests"], "Metadata.RepoDigests").flatMap((entry) => {
+    const at = typeof entry === "string" ? entry.lastIndexOf("@") : -1;
+    return at < 0 ? [] : [(entry as string).slice(at + 1)];
+  });
+}
+
+function record(value: unknown, path: string): Readonly<Record<string, unknown>> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw invalid(path, value, "an object");
+}
+
+function optionalList(value: unknown, path: string): readonly unknown[] {
+  if (value === undefined || value === null) return [];
+  if (Array.isArray(value)) return value;
+  throw invalid(path, value, "a list");
+}
+
+function text(value: unknown, path: string): string {
+  if (typeof value === "string" && value !== "") return value;
+  throw invalid(path, value, "a text");
+}
+
+function invalid(path: string, found: unknown, expected: string): CodedError {
+  const shown = (typeof found === "string" ? found : (JSON.stringify(found) ?? "nothing")).slice(0, 80);
+  return new CodedError(
+    "SCAN_REPORT_INVALID",
+    `scan report: ${path}: expected ${expected}, found ${shown}`,
+    "scan the image again; a report that cannot be read whole is never taken as clean",
+  );
+}
