@@ -1,0 +1,38 @@
+import { type Command, Option } from "commander";
+import { CodedError } from "../core/base/errors.ts";
+import { closest } from "../core/base/suggest.ts";
+import { SABOTAGE_NAMES, SABOTAGES, type SabotageName } from "./demo/sabotage.ts";
+
+interface Flags {
+  readonly json?: boolean;
+  readonly stay?: boolean;
+  readonly sabotage?: string;
+}
+
+/** `outrider demo`: the main job on one machine. Exit 0 when every line of its table is as expected. */
+export function registerDemo(program: Command): void {
+  const list = SABOTAGE_NAMES.map((name) => `  ${name.padEnd(20)} ${SABOTAGES[name].breaks}`).join("\n");
+  program
+    .command("demo")
+    .description("run the main job on this machine: gate, mesh, telemetry, SLO, with real parts on loopback")
+    .option("--json", "print one JSON object a verdict line on standard output, and nothing else there")
+    .option("--stay", "keep everything running until Ctrl-C, with its addresses printed")
+    .addOption(new Option("--sabotage <name>", "break one thing; exactly the lines that depend on it turn red"))
+    .addHelpText("after", `\nWhat --sabotage can break:\n${list}`)
+    .action(async (flags: Flags) => {
+      const sabotage = flags.sabotage === undefined ? undefined : sabotageNamed(flags.sabotage);
+      const { runDemo } = await import("./demo/run.ts");
+      const stopped = new Promise<string>((resolve) => {
+        for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve(signal));
+      });
+      process.exitCode = await runDemo({ json: flags.json === true, stay: flags.stay === true, sabotage }, stopped);
+    });
+}
+
+function sabotageNamed(text: string): SabotageName {
+  const found = SABOTAGE_NAMES.find((name) => name === text);
+  if (found !== undefined) return found;
+  const near = closest(text, SABOTAGE_NAMES);
+  const hint = near === undefined ? "" : ` (did you mean "${near}"?)`;
+  throw new CodedError("CLI_UNKNOWN_SABOTAGE", `--sabotage ${text}: unknown${hint}`, `use one of: ${SABOTAGE_NAMES.join(", ")}`);
+}

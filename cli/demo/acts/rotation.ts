@@ -1,0 +1,55 @@
+import { readFileSync } from "node:fs";
+import { ask, until } from "../client.ts";
+import { WORKLOADS, type WorkloadName } from "../layout.ts";
+import type { Stage } from "../stage.ts";
+import type { Finding } from "../verdicts.ts";
+import { certificateOf } from "./sidecar-admin.ts";
+
+/** Longest wait for every sidecar to hold a new certificate, in milliseconds. */
+const RENEWED_DEADLINE_MS = 6_000;
+/** Requests of one wave while certificates change, and how many at a time. */
+const WAVE = { count: 20, concurrency: 4 } as const;
+const PEM_BLOCK = /-----BEGIN CERTIFICATE-----/g;
+
+/** A new root and new certificates for every sidecar, while requests go through all of them. */
+export async function rotationUnderTraffic(stage: Stage): Promise<Finding> {
+  const before = await serials(stage);
+  const traffic = startTraffic(stage);
+  const rotated = await ask(`http://${stage.layout.meshAdmin}/v1/roots/rotate`, { method: "POST" }).catch((error: Error) => error);
+  for (const name of WORKLOADS) await ask(`${stage.admin(name)}/certificates/renew`, { method: "POST" }).catch(() => {});
+  const renewed = rotated instanceof Error ? undefined : await until(() => allChanged(stage, before), RENEWED_DEADLINE_MS);
+  const { ok, failed } = await traffic.stop();
+  const roots = readFileSync(stage.layout.bundleFile, "utf8").match(PEM_BLOCK)?.length ?? 0;
+  const got = `${renewed === true ? "all serials new" : "serials unchanged"}, ${roots} roots trusted, ${ok} requests, ${failed} failed`;
+  return { ok: renewed === true && roots === 2 && ok > 0 && failed === 0, got };
+}
+
+async function serials(stage: Stage): Promise<readonly string[]> {
+  return Promise.all(WORKLOADS.map(async (name) => (await certificateOf(stage, name)).serial));
+}
+
+async function allChanged(stage: Stage, before: readonly string[]): Promise<true | undefined> {
+  const now = await serials(stage);
+  return now.every((serial, index) => serial !== before[index]) ? true : undefined;
+}
+
+/** Waves of requests through every hop until stopped; at least one wave runs after the last certificate changed. */
+function startTraffic(stage: Stage): { stop(): Promise<{ ok: number; failed: number }> } {
+  const tally = { ok: 0, failed: 0 };
+  let on = true;
+  const wave = async () => {
+    const { statuses } = await stage.call("batch", "web", WAVE);
+    for (const [status, count] of Object.entries(statuses)) tally[status === "200" ? "ok" : "failed"] += count;
+  };
+  const running = (async () => {
+    while (on) await wave();
+    await wave();
+  })();
+  return {
+    stop: async () => {
+      on = false;
+      await running;
+      return tally;
+    },
+  };
+}

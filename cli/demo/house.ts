@@ -1,0 +1,117 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ask } from "./client.ts";
+import { claimBlock } from "./block.ts";
+import { type Layout, layoutOf, NAMESPACE, podName, podUid, WORKLOADS, type WorkloadName } from "./layout.ts";
+import { admissionPart, appPart, collectorPart, meshPart, sidecarPart, tokenFile } from "./parts.ts";
+import { type EmbeddedRegistry, startRegistry } from "./registry/registry.ts";
+import { applyToManifests } from "./sabotage-manifests.ts";
+import type { SabotageName } from "./sabotage.ts";
+import { Stage } from "./stage.ts";
+import type { Supplies } from "./acts/supply.ts";
+import { createSupervisor, type Supervisor } from "./supervisor.ts";
+import { createTokenIssuer, type TokenIssuer } from "./tokens.ts";
+import type { Transcript } from "./transcript.ts";
+import type { VerdictBook } from "./verdicts.ts";
+import { createWorkspace } from "./workspace.ts";
+
+/** Time between two rounds of traffic while the demo stays up, in milliseconds. */
+const STAY_TRAFFIC_PAUSE_MS = 500;
+/** How often the pods' tokens are written anew while the demo stays up: before they end, in milliseconds. */
+const TOKEN_REFRESH_MS = 4 * 60_000;
+
+/** Everything one demo run opened: its addresses, its folder, its registry and its processes. */
+export interface House {
+  readonly stage: Stage;
+  readonly registry: EmbeddedRegistry;
+  startGate(supplies: Supplies): Promise<void>;
+  startMesh(): Promise<void>;
+  applyFreeze(): void;
+  announce(): void;
+  keepTraffic(): { stop(): Promise<void> };
+  close(): Promise<void>;
+}
+
+/** Claims addresses and a folder, opens the registry, and starts the control plane and the collector. */
+export async function openHouse(sabotage: SabotageName | undefined, transcript: Transcript, book: VerdictBook): Promise<House> {
+  const block = await claimBlock();
+  const workspace = createWorkspace(block.prefix);
+  const layout = layoutOf(block, workspace.folder);
+  const supervisor = createSupervisor(join(layout.folder, "logs"), ({ name, what, pid }) => transcript.say(`${name} ${what} (pid ${pid})`));
+  applyToManifests(layout, sabotage);
+  const issuer = await createTokenIssuer(join(layout.folder, "jwks.json"));
+  await writeTokens(layout, issuer, sabotage);
+  const refresh = setInterval(() => void writeTokens(layout, issuer, sabotage), TOKEN_REFRESH_MS).unref();
+  const core = Promise.all([supervisor.start(collectorPart(layout)), supervisor.start(meshPart(layout, sabotage))]);
+  core.catch(() => {});
+  const registry = await startRegistry({ host: layout.address.registry, port: 5000 });
+  const stage = new Stage({ layout, transcript, supervisor, book, sabotage });
+  return {
+    stage,
+    registry,
+    startGate: async ({ images }) => {
+      await supervisor.start(admissionPart(layout, images.sidecar));
+    },
+    startMesh: async () => {
+      await core;
+      await Promise.all(WORKLOADS.flatMap((name) => [supervisor.start(sidecarPart(layout, name)), supervisor.start(appPart(layout, name, sabotage))]));
+    },
+    applyFreeze: () => {
+      if (sabotage === "freeze-mesh") supervisor.freeze("mesh");
+      if (sabotage === "freeze-collector") supervisor.freeze("collector");
+    },
+    announce: () => announce(transcript, supervisor, layout),
+    keepTraffic: () => keepTraffic(stage),
+    close: async () => {
+      clearInterval(refresh);
+      await supervisor.stopAll();
+      await registry.close();
+      workspace.remove();
+      await block.release();
+    },
+  };
+}
+
+/** One projected token a pod; `rename-account` has checkout run under another account. */
+async function writeTokens(layout: Layout, issuer: TokenIssuer, sabotage: SabotageName | undefined): Promise<void> {
+  for (const name of WORKLOADS) {
+    const subject = { namespace: NAMESPACE, serviceAccount: accountOf(name, sabotage), pod: podName(name), podUid: podUid(name) };
+    writeFileSync(tokenFile(layout, name), await issuer.issue(subject), { mode: 0o600 });
+  }
+}
+
+function accountOf(name: WorkloadName, sabotage: SabotageName | undefined): string {
+  if (name === "checkout" && sabotage === "rename-account") return "other";
+  return name === "checkout" || name === "batch" ? "worker" : name;
+}
+
+function announce(transcript: Transcript, supervisor: Supervisor, layout: Layout): void {
+  transcript.act("Staying up", "Ctrl-C ends it");
+  transcript.say(`page        http://${layout.web}/`);
+  transcript.say(`metrics     http://${layout.web}/metrics  http://${layout.meshAdmin}/metrics  http://${layout.webhookAdmin}/metrics`);
+  for (const name of WORKLOADS) transcript.say(`sidecar     http://${layout.address[name]}:15020/metrics  (${name})`);
+  transcript.say(`webhook     https://${layout.webhook}/  (CA ${layout.webhookCa})`);
+  transcript.say(`registry    http://${layout.registry}/v2/`);
+  transcript.say(`dashboards  ${join(layout.folder, "dashboards")}`);
+  transcript.say(`manifests   ${layout.manifests}`);
+  const parts = ["admission", "collector", "mesh", ...WORKLOADS.map((name) => `sidecar-${name}`)];
+  transcript.say(`processes   ${parts.map((name) => `${name} ${supervisor.pid(name)}`).join("  ")}`);
+}
+
+/** A little traffic, so that the page has something to show. */
+function keepTraffic(stage: Stage): { stop(): Promise<void> } {
+  let on = true;
+  const running = (async () => {
+    while (on) {
+      await stage.call("batch", "web", { count: 5, concurrency: 2, method: "POST", path: "/pay" }).catch(() => {});
+      await stage.call("batch", "payments", { method: "POST", path: "/pay" }).catch(() => {});
+      await new Promise((resolve) => setTimeout(resolve, STAY_TRAFFIC_PAUSE_MS));
+    }
+  })();
+  return {
+    stop: async () => {
+      on = false;
+      await running;
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Layout } from "./layout.ts";
+import type { SabotageName } from "./sabotage.ts";
+
+const DENY_CHECKOUT = `
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: checkout, namespace: shop }
+spec:
+  podSelector: { matchLabels: { app: checkout } }
+  policyTypes: [Ingress]
+`;
+
+/** Breaks the run's own copy of the manifests, as somebody who edits the wrong file would. */
+export function applyToManifests(layout: Layout, sabotage: SabotageName | undefined): void {
+  switch (sabotage) {
+    case "drop-policy":
+      return edit(join(layout.manifests, "network-policy.yaml"), withoutPaymentsPolicy);
+    case "cut-route":
+      return edit(join(layout.manifests, "network-policy.yaml"), (text) => `${onlyPaymentsPolicy(text)}${DENY_CHECKOUT}`);
+    case "rename-account":
+      return edit(join(layout.manifests, "checkout.yaml"), (text) => text.replaceAll("serviceAccountName: worker", "serviceAccountName: other"));
+    default:
+      return;
+  }
+}
+
+/** The documents of the file without the NetworkPolicy that guards payments. */
+export function withoutPaymentsPolicy(text: string): string {
+  return text.slice(text.indexOf("---") + "---".length);
+}
+
+function onlyPaymentsPolicy(text: string): string {
+  return text.slice(0, text.indexOf("---"));
+}
+
+function edit(file: string, change: (text: string) => string): void {
+  writeFileSync(file, change(readFileSync(file, "utf8")));
+}
