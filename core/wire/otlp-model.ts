@@ -58,3 +58,52 @@ export type MetricData =
       readonly kind: "exponential";
       readonly points: readonly ExponentialPoint[];
     };
+
+/** @see metrics/v1/metrics.proto, HistogramDataPoint */
+export interface HistogramPoint {
+  readonly attributes: Attributes;
+  readonly startNs: bigint;
+  readonly timeNs: bigint;
+  readonly count: number;
+  readonly sum: number;
+  /** Upper bounds, inclusive, ascending; `counts` has one more for what lies above the last, or none at all. */
+  readonly bounds: readonly number[];
+  readonly counts: readonly number[];
+}
+
+interface ReceivedCommon {
+  readonly name: string;
+  readonly unit: string;
+  readonly help: string;
+}
+export type Temporality = "cumulative" | "delta";
+
+/** A metric as others may send it: also classic histograms, deltas and sums that go down. */
+export type ReceivedMetric = ReceivedCommon &
+  (
+    | { readonly kind: "gauge"; readonly points: readonly NumberPoint[] }
+    | {
+        readonly kind: "sum";
+        readonly temporality: Temporality;
+        readonly monotonic: boolean;
+        readonly points: readonly NumberPoint[];
+      }
+    | { readonly kind: "histogram"; readonly temporality: Temporality; readonly points: readonly HistogramPoint[] }
+    | { readonly kind: "exponential"; readonly temporality: Temporality; readonly points: readonly ExponentialPoint[] }
+  );
+
+/** @see logs/v1/logs.proto, LogRecord */
+export interface LogRecord {
+  readonly timeMs: number;
+  readonly severityNumber: number;
+  readonly body: string;
+  readonly attributes: Attributes;
+  readonly traceId?: string;
+  readonly spanId?: string;
+}
+
+/** A decoded request: items by resource, and how many items could not be used. */
+export interface Received<T> {
+  readonly parts: readonly { readonly resource: Resource; readonly items: readonly T[] }[];
+  readonly invalid: number;
+}

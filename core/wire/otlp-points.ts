@@ -1,0 +1,89 @@
+import { attributesOf } from "./otlp-attributes.ts";
+import type { ExponentialPoint, HistogramPoint, NumberPoint, ReceivedMetric } from "./otlp-model.ts";
+import type { RawMessage } from "./otlp-read.ts";
+
+/** @see metrics/v1/metrics.proto, DataPointFlags: the point says that there is no value, not that it is zero */
+const NO_RECORDED_VALUE = 1;
+/** @see metrics/v1/metrics.proto, AggregationTemporality */
+const CUMULATIVE = 2;
+const DELTA = 1;
+
+/** A metric, or the number of points that cannot be used: summaries, and points without temporality. */
+export function readMetric(raw: RawMessage): (ReceivedMetric | number)[] {
+  const name = String(raw["name"] ?? "");
+  const unit = String(raw["unit"] ?? "");
+  const help = String(raw["description"] ?? "");
+  const found = KINDS.find(([field]) => raw[field] !== undefined);
+  if (found === undefined) return [];
+  const data = raw[found[0]] as RawMessage;
+  const points = ((data["dataPoints"] as RawMessage[] | undefined) ?? []).filter(hasValue);
+  const temporality = temporalityOf(data["aggregationTemporality"]);
+  const [, kind] = found;
+  if (name === "" || kind === "summary") return [points.length];
+  if (kind === "gauge") return [{ name, unit, help, kind, points: points.map(numberPointOf) }];
+  if (temporality === undefined) return [points.length];
+  const common = { name, unit, help, temporality };
+  if (kind === "sum") {
+    return [{ ...common, kind, monotonic: data["isMonotonic"] === true, points: points.map(numberPointOf) }];
+  }
+  if (kind === "exponential") return [{ ...common, kind, points: points.map(exponentialPointOf) }];
+  const histograms = points.map(histogramPointOf).filter((point) => point !== undefined);
+  return [{ ...common, kind, points: histograms }, points.length - histograms.length];
+}
+
+const KINDS = [
+  ["gauge", "gauge"],
+  ["sum", "sum"],
+  ["histogram", "histogram"],
+  ["exponentialHistogram", "exponential"],
+  ["summary", "summary"],
+] as const;
+
+function temporalityOf(value: unknown): "cumulative" | "delta" | undefined {
+  if (value === CUMULATIVE) return "cumulative";
+  return value === DELTA ? "delta" : undefined;
+}
+
+function hasValue(point: RawMessage): boolean {
+  return (Number(point["flags"] ?? 0) & NO_RECORDED_VALUE) === 0;
+}
+
+function timesOf(raw: RawMessage): { startNs: bigint; timeNs: bigint } {
+  return {
+    startNs: (raw["startTimeUnixNano"] as bigint | undefined) ?? 0n,
+    timeNs: (raw["timeUnixNano"] as bigint | undefined) ?? 0n,
+  };
+}
+
+function numberOf(value: unknown): number {
+  return typeof value === "number" ? value : 0;
+}
+
+function numberPointOf(raw: RawMessage): NumberPoint {
+  const value = numberOf(raw["asInt"] ?? raw["asDouble"]);
+  return { attributes: attributesOf(raw["attributes"]), ...timesOf(raw), value };
+}
+
+/** `undefined` when counts and bounds do not belong together. */
+function histogramPointOf(raw: RawMessage): HistogramPoint | undefined {
+  const bounds = (raw["explicitBounds"] as number[] | undefined) ?? [];
+  const counts = (raw["bucketCounts"] as number[] | undefined) ?? [];
+  if (counts.length !== 0 && counts.length !== bounds.length + 1) return undefined;
+  const [count, sum] = [numberOf(raw["count"]), numberOf(raw["sum"])];
+  return { attributes: attributesOf(raw["attributes"]), ...timesOf(raw), count, sum, bounds, counts };
+}
+
+/** Negative buckets are not kept: durations and sizes have none; `count` still includes them. */
+function exponentialPointOf(raw: RawMessage): ExponentialPoint {
+  const positive = (raw["positive"] as RawMessage | undefined) ?? {};
+  return {
+    attributes: attributesOf(raw["attributes"]),
+    ...timesOf(raw),
+    count: numberOf(raw["count"]),
+    sum: numberOf(raw["sum"]),
+    scale: numberOf(raw["scale"]),
+    zeroCount: numberOf(raw["zeroCount"]),
+    offset: numberOf(positive["offset"]),
+    counts: (positive["bucketCounts"] as number[] | undefined) ?? [],
+  };
+}
