@@ -47,7 +47,7 @@ function buildGo(name, part) {
   const cwd = part.from === "go" ? PARTS_FOLDER : moduleFolder(name, part);
   const target = part.from === "go" ? `${part.package}@${part.version}` : part.package;
   const stamped = part.stampVersion === undefined ? "" : ` -X ${part.stampVersion}=${part.version.slice(1)}`;
-  const env = { ...GO_ENV, GOBIN: bin };
+  const env = { ...GO_ENV, GOBIN: bin, ...part.env };
   const args = ["-n", "15", "go", "install", "-trimpath", `-ldflags=-s -w${stamped}`, target];
   goOrFail(name, run("nice", args, { cwd, env, stdio: ["ignore", 2, 2] }));
   writeFileSync(stampFile(name), part.version);
