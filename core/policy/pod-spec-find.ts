@@ -1,0 +1,133 @@
+import {
+  element,
+  field,
+  isObject,
+  type JsonObject,
+  malformed,
+  objectAt,
+  type Place,
+  type PodSpecAt,
+  ROOT,
+} from "./pod-spec.ts";
+
+/** Deepest nesting searched in a kind we do not know; a deeper object is refused, because a pod could hide below. */
+export const SEARCH_DEPTH_LIMIT = 64;
+/** Most values looked at in a kind we do not know. */
+export const SEARCH_NODE_LIMIT = 200_000;
+
+const TEMPLATE = ["spec", "template"];
+
+/** Where each built-in kind keeps its pod, by "group/kind": the fields that lead to an object with `metadata` and `spec`. */
+const POD_OF_KIND: Readonly<Record<string, readonly string[]>> = {
+  "/Pod": [],
+  "/PodTemplate": ["template"],
+  "/ReplicationController": TEMPLATE,
+  "apps/ReplicaSet": TEMPLATE,
+  "apps/Deployment": TEMPLATE,
+  "apps/StatefulSet": TEMPLATE,
+  "apps/DaemonSet": TEMPLATE,
+  "batch/Job": TEMPLATE,
+  "batch/CronJob": ["spec", "jobTemplate", "spec", "template"],
+};
+
+/** Lists that make an object look like a pod spec. */
+const LIST_KEYS = ["containers", "initContainers", "ephemeralContainers", "volumes"] as const;
+
+/**
+ * Every pod spec of an object. Built-in kinds by their one place, which must be there; any other kind by search, so
+ * that a custom resource that embeds a pod is judged without being known.
+ *
+ * @param group  API group, "" for the core group
+ * @throws {CodedError} POD_MALFORMED when a built-in kind has no pod spec, or the search would be cut short
+ */
+export function podSpecsOf(object: JsonObject, group: string, kind: string): PodSpecAt[] {
+  const steps = POD_OF_KIND[`${group}/${kind}`];
+  if (steps === undefined) return searchPodSpecs(object);
+  const [pod, place] = descend(object, steps);
+  const at = field(place, "spec");
+  if (!isObject(pod["spec"])) throw malformed(at.path, "a pod spec", pod["spec"]);
+  return [{ ...at, spec: pod["spec"], metadata: objectAt(pod["metadata"], field(place, "metadata")) }];
+}
+
+/** Whether the gate knows where this kind keeps its pod. */
+export function isBuiltInPodKind(group: string, kind: string): boolean {
+  return Object.hasOwn(POD_OF_KIND, `${group}/${kind}`);
+}
+
+function descend(object: JsonObject, steps: readonly string[]): [JsonObject, Place] {
+  let place: Place = ROOT;
+  for (const step of steps) {
+    place = field(place, step);
+    object = objectAt(object[step], place);
+  }
+  return [object, place];
+}
+
+/** Breadth-first, without recursion: the object may be as deep as its sender liked. */
+function searchPodSpecs(root: JsonObject): PodSpecAt[] {
+  const found: PodSpecAt[] = [];
+  let level: Node[] = [{ value: root, place: ROOT, owner: root }];
+  let seen = 0;
+  for (let depth = 0; level.length > 0; depth++) {
+    seen += level.length;
+    if (depth > SEARCH_DEPTH_LIMIT || seen > SEARCH_NODE_LIMIT) throw tooLarge(level[0]?.place.path ?? "");
+    for (const { value, place, owner } of level) {
+      if (isObject(value) && looksLikePodSpec(value))
+        found.push({ ...place, spec: podPartsOf(value), metadata: metadataOf(owner) });
+    }
+    level = level.flatMap(childrenOf);
+  }
+  return found;
+}
+
+interface Node {
+  readonly value: unknown;
+  readonly place: Place;
+  /** The object around it: where a template keeps its metadata. */
+  readonly owner: JsonObject;
+}
+
+function childrenOf({ value, place, owner }: Node): Node[] {
+  if (Array.isArray(value)) {
+    return value.flatMap((entry, index) =>
+      isNested(entry) ? [{ value: entry, place: element(place, index), owner }] : [],
+    );
+  }
+  if (!isObject(value)) return [];
+  return Object.entries(value).flatMap(([key, entry]) =>
+    isNested(entry) ? [{ value: entry, place: field(place, key), owner: value }] : [],
+  );
+}
+
+const isNested = (value: unknown): boolean => typeof value === "object" && value !== null;
+
+function looksLikePodSpec(value: JsonObject): boolean {
+  return LIST_KEYS.some((key) => holdsImages(value[key]));
+}
+
+function holdsImages(list: unknown): boolean {
+  return Array.isArray(list) && list.some((entry) => isObject(entry) && holdsImage(entry));
+}
+
+/** A container's image is text; an image volume's is an object with a reference. */
+function holdsImage(entry: JsonObject): boolean {
+  const image = entry["image"];
+  return typeof image === "string" || (isObject(image) && typeof image["reference"] === "string");
+}
+
+/**
+ * Drops lists that merely share a name with a pod's (no entry holds an image). A list in which any entry does stays
+ * whole, so that an odd entry beside it is an error and not a way to hide.
+ */
+function podPartsOf(value: JsonObject): JsonObject {
+  const foreign = LIST_KEYS.filter((key) => !holdsImages(value[key]));
+  return Object.fromEntries(Object.entries(value).filter(([key]) => !(foreign as readonly string[]).includes(key)));
+}
+
+function metadataOf(owner: JsonObject): JsonObject {
+  return isObject(owner["metadata"]) ? owner["metadata"] : {};
+}
+
+function tooLarge(path: string) {
+  return malformed(path, `an object of at most ${SEARCH_DEPTH_LIMIT} levels and ${SEARCH_NODE_LIMIT} values`, "more");
+}
