@@ -28,6 +28,10 @@ export const IDENTITY_ERRORS = {
     means: "a certificate request is not a well-formed PKCS#10 request for a P-256 key signed by that key",
     fix: "create the request anew; only ECDSA P-256 with SHA-256 is taken",
   },
+  CA_ROTATION_BUSY: {
+    means: "the root cannot rotate: as many roots as a bundle may hold are alive already",
+    fix: "wait until the oldest leaves the bundle, one certificateTtl after its rotation",
+  },
   CA_UNREACHABLE: {
     means: "the certificate authority could not be asked",
     fix: "check identity.url, that the mesh process runs, and that bundleFile holds its anchors",
