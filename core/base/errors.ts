@@ -24,16 +24,39 @@ export class CodedError extends Error {
   }
 }
 
-/** Codes that any folder may raise; each other folder has its own list. @see docs/errors.md */
-export const BASE_CODES = [
-  "CONFIG_INVALID",
-  "CONFIG_UNREADABLE",
-  "PORT_IN_USE",
-  "ADDRESS_NOT_AVAILABLE",
-  "DISK_FULL",
-  "BINARY_MISSING",
-  "INTERNAL",
-] as const;
+/** Codes that any folder may raise; each other folder has its own table. @see docs/errors.md */
+export const BASE_ERRORS = {
+  CONFIG_INVALID: {
+    means: "a configuration file has problems; the message lists all of them, with their paths",
+    fix: "mend each line of the message; nothing was started",
+  },
+  CONFIG_UNREADABLE: {
+    means: "a configuration file is missing, unreadable or not YAML",
+    fix: "check the path, its permissions and the line the message names",
+  },
+  PORT_IN_USE: {
+    means: "another process listens on the configured address",
+    fix: "stop the process that listens there, or choose another port",
+  },
+  ADDRESS_NOT_AVAILABLE: {
+    means: "the configured address is not one of this machine",
+    fix: "use an address of this machine; on macOS add the loopback alias: sudo ifconfig lo0 alias ADDRESS",
+  },
+  DISK_FULL: {
+    means: "the disk that holds the state folder is full",
+    fix: "free disk space, or point the data folder at another disk",
+  },
+  BINARY_MISSING: {
+    means: "a program that the configuration asks for is not installed",
+    fix: "install it and put it on the PATH, or turn off what needs it",
+  },
+  INTERNAL: {
+    means: "something that should not happen did",
+    fix: "report it with the lines that were printed",
+  },
+} as const;
+
+export type BaseCode = keyof typeof BASE_ERRORS;
 
 /** What any thrown value says of itself. Libraries throw strings and objects too. */
 export function messageOf(thrown: unknown): string {
@@ -46,13 +69,10 @@ export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(messageOf(thrown), { cause: thrown });
 }
 
-const SYSTEM_CODES: Readonly<Record<string, { code: (typeof BASE_CODES)[number]; fix: string }>> = {
-  EADDRINUSE: { code: "PORT_IN_USE", fix: "stop the process that listens there, or choose another port" },
-  EADDRNOTAVAIL: {
-    code: "ADDRESS_NOT_AVAILABLE",
-    fix: "use an address of this machine; on macOS add the loopback alias: sudo ifconfig lo0 alias ADDRESS",
-  },
-  ENOSPC: { code: "DISK_FULL", fix: "free disk space, or point the data folder at another disk" },
+const SYSTEM_CODES: Readonly<Record<string, BaseCode>> = {
+  EADDRINUSE: "PORT_IN_USE",
+  EADDRNOTAVAIL: "ADDRESS_NOT_AVAILABLE",
+  ENOSPC: "DISK_FULL",
 };
 
 /**
@@ -64,7 +84,7 @@ export function codedSystemError(thrown: unknown, what: string): Error {
   const errno = (thrown as { code?: unknown } | undefined)?.code;
   const known = typeof errno === "string" ? SYSTEM_CODES[errno] : undefined;
   if (known === undefined) return asError(thrown);
-  return new CodedError(known.code, `${what}: ${messageOf(thrown)}`, known.fix, { cause: thrown });
+  return new CodedError(known, `${what}: ${messageOf(thrown)}`, BASE_ERRORS[known].fix, { cause: thrown });
 }
 
 /** The two lines a command line prints: `error: CODE: message` and `hint: fix`. */
