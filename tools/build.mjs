@@ -1,13 +1,29 @@
 // Bundles what Outrider ships into dist/: the command (its packages stay outside), the sidecar by itself with
-// everything inside, and the collector's page. Skips the work when no source is newer than the last build.
-import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
+// everything inside, and the collector's page. Skips the work when the sources are those of the last build.
+import { createHash } from "node:crypto";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { withLock } from "./lock.mjs";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
-const FOLDERS = ["cli", "sidecar", "admission", "scanner", "collector", "dashboards", "mesh", "core", "tools"];
-const STAMP = join(ROOT, "dist/.built");
+const FOLDERS = ["cli", "sidecar", "admission", "scanner", "collector", "dashboards", "mesh", "core"];
+const OTHER_INPUTS = ["tools/build.mjs", "package-lock.json", "tsconfig.json"];
+const DIST = join(ROOT, "dist");
+const STAMP = join(DIST, ".built");
+const KEEP_OLD_FILES_MS = 60 * 60_000; // a process of an older build may still load its chunks
 
 const common = {
   absWorkingDir: ROOT,
@@ -19,41 +35,53 @@ const common = {
   logLevel: "warning",
 };
 
-if (!existsSync(STAMP) || newestSource() > statSync(STAMP).mtimeMs) {
-  await Promise.all([buildCommand(), buildSidecar(), buildPage()]);
-  writeFileSync(STAMP, "");
+if (!isBuilt()) await withLock(join(ROOT, ".cache/build.lock"), buildUnlessBuilt);
+
+/** Builds beside dist/ and moves file by file, so that whoever runs from dist/ never sees half a file. */
+async function buildUnlessBuilt() {
+  if (isBuilt()) return;
+  const stamp = fingerprint();
+  const fresh = mkdtempSync(join(ROOT, ".cache/build-"));
+  try {
+    await Promise.all([buildCommand(fresh), buildSidecar(fresh), buildPage(fresh)]);
+    moveInto(fresh, DIST);
+    removeOld(DIST);
+    writeFileSync(STAMP, stamp);
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
+  }
 }
 
-function buildCommand() {
+function buildCommand(outdir) {
   const workers = readdirSync(join(ROOT, "admission")).filter((name) => name.endsWith("-worker.ts"));
   const entryPoints = [{ in: "cli/bin.ts", out: "outrider" }];
   for (const name of workers) entryPoints.push({ in: `admission/${name}`, out: name.slice(0, -".ts".length) });
   return build({
     ...common,
     entryPoints,
-    outdir: "dist",
+    outdir,
     splitting: true,
     packages: "external",
     banner: { js: "#!/usr/bin/env node" },
   });
 }
 
-function buildSidecar() {
+function buildSidecar(outdir) {
   const banner = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
   return build({
     ...common,
     entryPoints: [{ in: "sidecar/bin.ts", out: "sidecar" }],
-    outdir: "dist",
+    outdir,
     minifySyntax: true,
     banner: { js: banner },
   });
 }
 
-function buildPage() {
-  return build({
+async function buildPage(outdir) {
+  await build({
     ...common,
     entryPoints: [{ in: "collector/page/main.tsx", out: "page" }],
-    outdir: "dist/page",
+    outdir: join(outdir, "page"),
     platform: "browser",
     target: "es2022",
     minify: true,
@@ -61,14 +89,42 @@ function buildPage() {
     jsxImportSource: "preact",
     sourcemap: false,
   });
+  const html = join(ROOT, "collector/page/index.html");
+  if (existsSync(html)) cpSync(html, join(outdir, "page/index.html"));
 }
 
-function newestSource() {
-  let newest = 0;
-  for (const folder of FOLDERS) {
-    for (const entry of readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })) {
-      if (entry.isFile()) newest = Math.max(newest, statSync(join(entry.parentPath, entry.name)).mtimeMs);
-    }
+/** Renames each file to its place; the old one, if any, is replaced in the same moment. */
+function moveInto(from, to) {
+  for (const entry of filesBelow(from)) {
+    mkdirSync(dirname(join(to, entry)), { recursive: true });
+    renameSync(join(from, entry), join(to, entry));
   }
-  return newest;
+}
+
+function removeOld(folder) {
+  for (const entry of filesBelow(folder)) {
+    if (Date.now() - statSync(join(folder, entry)).mtimeMs > KEEP_OLD_FILES_MS) rmSync(join(folder, entry));
+  }
+}
+
+function isBuilt() {
+  return existsSync(STAMP) && readFileSync(STAMP, "utf8") === fingerprint();
+}
+
+/** Changes when a source is written, added or removed. */
+function fingerprint() {
+  const inputs = FOLDERS.flatMap((folder) => filesBelow(join(ROOT, folder)).map((name) => join(folder, name)));
+  const hash = createHash("sha256");
+  for (const path of [...inputs, ...OTHER_INPUTS].sort()) {
+    const { size, mtimeMs } = statSync(join(ROOT, path));
+    hash.update(`${path} ${size} ${mtimeMs}\n`);
+  }
+  return hash.digest("hex");
+}
+
+function filesBelow(folder) {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
 }

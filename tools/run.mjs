@@ -5,6 +5,8 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { fail } from "./errors.mjs";
+import { withLock } from "./lock.mjs";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 const OLDEST_NODE = 24;
@@ -33,25 +35,29 @@ const TASKS = {
 };
 
 const [task = "", ...args] = process.argv.slice(2);
-if (!Object.hasOwn(TASKS, task)) fail(`unknown task "${task}"`, `one of: ${Object.keys(TASKS).join(", ")}`);
-install();
+if (!Object.hasOwn(TASKS, task)) fail("TASK_UNKNOWN", `${task}: expected one of ${Object.keys(TASKS).join(", ")}`);
+await install();
 const node = newEnoughNode();
 for (const [program, ...rest] of TASKS[task](args)) {
   const code = await run(program === "node" ? node : join(ROOT, "node_modules/.bin", program), rest);
   if (code !== 0) process.exit(code);
 }
 
-/** `npm ci` unless the folder was installed from exactly this lock file by this platform. */
-function install() {
+/** `npm ci` unless the folder was installed from exactly this lock file by this platform. Two at once take turns. */
+async function install() {
   const lock = readFileSync(join(ROOT, "package-lock.json"));
   const stamp = `${process.platform}-${process.arch} ${createHash("sha256").update(lock).digest("hex")}`;
   const stampFile = join(ROOT, "node_modules/.outrider-installed");
-  if (existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp) return;
-  console.error("outrider: installing dependencies (npm ci) …");
-  const options = { cwd: ROOT, stdio: ["ignore", 2, 2], shell: process.platform === "win32" };
-  const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], options);
-  if (status !== 0) fail("npm ci failed", "read npm's message above; it needs a package registry once");
-  writeFileSync(stampFile, stamp);
+  const isInstalled = () => existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp;
+  if (isInstalled()) return;
+  await withLock(join(ROOT, ".cache/install.lock"), () => {
+    if (isInstalled()) return;
+    console.error("outrider: installing dependencies (npm ci) …");
+    const options = { cwd: ROOT, stdio: ["ignore", 2, 2], shell: process.platform === "win32" };
+    const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], options);
+    if (status !== 0) fail("INSTALL_FAILED", `npm ci ended with ${status}`);
+    writeFileSync(stampFile, stamp);
+  });
 }
 
 /** This Node when it is new enough, else the one that npm installed for this platform. */
@@ -60,7 +66,7 @@ function newEnoughNode() {
   const names = [`node-${process.platform}-${process.arch}`, `node-bin-${process.platform}-${process.arch}`];
   const found = names.map((name) => join(ROOT, "node_modules", name, "bin/node")).find((path) => existsSync(path));
   if (found !== undefined) return found;
-  return fail(`Node ${process.versions.node} is too old`, `install Node ${OLDEST_NODE} or newer`);
+  return fail("NODE_TOO_OLD", `Node ${process.versions.node} at ${process.execPath}: expected ${OLDEST_NODE} or newer`);
 }
 
 /** Runs with the chosen Node first on the PATH; passes signals on, so that Ctrl-C reaches the task once. */
@@ -69,12 +75,9 @@ function run(program, programArgs) {
   const child = spawn(program, programArgs, { cwd: ROOT, stdio: "inherit", env });
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
   return new Promise((resolve) => {
-    child.on("error", (error) => fail(`${program}: ${error.message}`, "run npm ci"));
+    child.on("error", (error) =>
+      fail("INSTALL_FAILED", `${program}: ${error.message}`, "remove node_modules and run again"),
+    );
     child.on("exit", (code, signal) => resolve(signal === null ? (code ?? 1) : 1));
   });
-}
-
-function fail(message, hint) {
-  console.error(`error: ${message}\nhint: ${hint}`);
-  process.exit(2);
 }

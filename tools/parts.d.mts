@@ -1,0 +1,18 @@
+type PartName =
+  | "opa"
+  | "cosign"
+  | "trivy"
+  | "registry"
+  | "docker-registry"
+  | "prometheus"
+  | "promtool"
+  | "chromium"
+  | "skopeo";
+
+export const ROOT: string;
+export const PARTS_FOLDER: string;
+export const PARTS: Readonly<Record<PartName, { readonly version: string; readonly for: string }>>;
+export function findPart(
+  name: string,
+): ({ path: string } & { problem?: never; code?: never }) | { path?: never; problem: string; code: string };
+export function stampFile(name: string): string;
