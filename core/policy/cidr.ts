@@ -1,5 +1,5 @@
 import { CodedError } from "../base/errors.ts";
-import type { POLICY_ERRORS } from "./errors.ts";
+import { POLICY_ERRORS } from "./errors.ts";
 
 /** An address as a number of `bits` width: 32 for IPv4, 128 for IPv6. */
 interface Address {
@@ -32,7 +32,7 @@ export function parseCidr(text: string): Cidr {
   const address = parseAddress(ip);
   const prefixLength = /^(?:0|[1-9]\d{0,2})$/.test(length) ? Number(length) : Number.NaN;
   if (rest.length > 0 || address === undefined || !(prefixLength <= address.bits)) {
-    throw new CodedError(INVALID, `${text}: not an address range`, 'write a range such as "10.0.0.0/8" or "fd00::/8"');
+    throw cidrInvalid(`${text}: not an address range`);
   }
   const shift = BigInt(address.bits - prefixLength);
   return { prefix: address.value >> shift, shift, bits: address.bits };
@@ -57,6 +57,10 @@ export function cidrCovers(outer: Cidr, inner: Cidr): boolean {
 export function canonicalAddress(ip: string): string {
   const address = parseAddress(ip);
   return address === undefined ? ip : `${address.bits}:${address.value.toString(16)}`;
+}
+
+export function cidrInvalid(message: string): CodedError {
+  return new CodedError(INVALID, message, POLICY_ERRORS[INVALID].fix);
 }
 
 function parseAddress(text: string): Address | undefined {

@@ -1,0 +1,152 @@
+import { z } from "zod";
+import type { ClusterObjects } from "./objects.ts";
+
+/**
+ * The fields of Kubernetes objects that Outrider reads, checked as the API server would. Objects are open: every
+ * other field is left to the cluster. Messages follow the form of docs/errors.md.
+ */
+const name = z
+  .string("expected a name")
+  .regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'expected a name of a-z, 0-9, "-" and "."');
+const labels = z.record(z.string(), z.string("expected text (put it in quotes)"));
+const metadata = z.looseObject({
+  name,
+  namespace: name.optional(),
+  uid: z.string().min(1).max(128).optional(),
+  labels: labels.optional(),
+  annotations: labels.optional(),
+});
+const portNumber = z.int().min(1, "expected a port from 1 to 65535").max(65_535, "expected a port from 1 to 65535");
+const portRef = z.union([portNumber, z.string().min(1).max(15)], "expected a port number or a port's name");
+const protocol = z.enum(["TCP", "UDP", "SCTP"]);
+
+const selector = z.looseObject({
+  matchLabels: labels.optional(),
+  matchExpressions: z
+    .array(
+      z
+        .strictObject({
+          key: z.string().min(1),
+          operator: z.enum(["In", "NotIn", "Exists", "DoesNotExist"]),
+          values: z.array(z.string()).optional(),
+        })
+        .refine(
+          ({ operator, values = [] }) => (operator === "In" || operator === "NotIn") === values.length > 0,
+          "expected values with In and NotIn, none with Exists and DoesNotExist",
+        ),
+    )
+    .optional(),
+});
+
+const ADDRESS_RANGE = /^[0-9a-fA-F.:]{2,45}\/\d{1,3}$/;
+const addressRange = z.string().regex(ADDRESS_RANGE, 'expected an address range such as "10.0.0.0/8"');
+
+/** @see https://kubernetes.io/docs/reference/kubernetes-api/policy-resources/network-policy-v1/ */
+const policyPeer = z
+  .strictObject({
+    podSelector: selector.optional(),
+    namespaceSelector: selector.optional(),
+    ipBlock: z.strictObject({ cidr: addressRange, except: z.array(addressRange).optional() }).optional(),
+  })
+  .refine((peer) => Object.keys(peer).length > 0, "expected podSelector, namespaceSelector or ipBlock")
+  .refine((peer) => peer.ipBlock === undefined || Object.keys(peer).length === 1, "expected ipBlock to stand alone");
+const policyPort = z
+  .strictObject({ protocol: protocol.optional(), port: portRef.optional(), endPort: portNumber.optional() })
+  .refine(
+    ({ port, endPort }) => endPort === undefined || (typeof port === "number" && port <= endPort),
+    "expected endPort to be no less than a numeric port",
+  );
+const ports = z.array(policyPort).optional();
+const peers = z.array(policyPeer).optional();
+
+const container = z.looseObject({
+  name: z.string().min(1),
+  image: z.string().optional(),
+  ports: z
+    .array(z.looseObject({ containerPort: portNumber, name: z.string().optional(), protocol: protocol.optional() }))
+    .optional(),
+});
+const podSpec = z.looseObject({
+  serviceAccountName: z.string().optional(),
+  hostNetwork: z.boolean().optional(),
+  containers: z.array(container).min(1, "expected at least one container"),
+  initContainers: z.array(container).optional(),
+});
+
+const pod = z.looseObject({
+  metadata,
+  spec: podSpec,
+  status: z
+    .looseObject({ podIP: z.string().optional(), hostIP: z.string().optional(), phase: z.string().optional() })
+    .optional(),
+});
+
+const service = z.looseObject({
+  metadata,
+  spec: z
+    .looseObject({
+      selector: labels.optional(),
+      ports: z
+        .array(
+          z.looseObject({
+            name: z.string().optional(),
+            port: portNumber,
+            targetPort: portRef.optional(),
+            protocol: protocol.optional(),
+            appProtocol: z.string().optional(),
+          }),
+        )
+        .optional(),
+    })
+    .optional(),
+});
+
+const endpointSlice = z.looseObject({
+  metadata,
+  addressType: z.enum(["IPv4", "IPv6", "FQDN"]),
+  endpoints: z
+    .array(
+      z.looseObject({
+        addresses: z.array(z.string()).min(1).max(100),
+        conditions: z.looseObject({ ready: z.boolean().nullish() }).optional(),
+        targetRef: z.looseObject({ kind: z.string().optional(), name: z.string().optional() }).optional(),
+      }),
+    )
+    .nullable(),
+  ports: z.array(z.looseObject({ name: z.string().nullish(), port: portNumber.nullish() })).nullish(),
+});
+
+const networkPolicy = z.looseObject({
+  metadata,
+  spec: z.strictObject({
+    podSelector: selector.optional(),
+    policyTypes: z.array(z.enum(["Ingress", "Egress"])).optional(),
+    ingress: z.array(z.strictObject({ from: peers, ports }, "expected a rule")).optional(),
+    egress: z.array(z.strictObject({ to: peers, ports }, "expected a rule")).optional(),
+  }),
+});
+
+const deployment = z.looseObject({
+  metadata,
+  spec: z.looseObject({
+    selector,
+    template: z.looseObject({ metadata: z.looseObject({ labels: labels.optional() }).optional(), spec: podSpec }),
+  }),
+});
+
+/** What Outrider reads, by apiVersion and kind: the list it belongs to and its schema. */
+export const KINDS: Readonly<Record<string, { readonly list: keyof ClusterObjects; readonly schema: z.ZodType }>> = {
+  "v1/Namespace": { list: "namespaces", schema: z.looseObject({ metadata }) },
+  "v1/Service": { list: "services", schema: service },
+  "v1/ServiceAccount": { list: "serviceAccounts", schema: z.looseObject({ metadata }) },
+  "v1/Pod": { list: "pods", schema: pod },
+  "apps/v1/Deployment": { list: "deployments", schema: deployment },
+  "discovery.k8s.io/v1/EndpointSlice": { list: "endpointSlices", schema: endpointSlice },
+  "networking.k8s.io/v1/NetworkPolicy": { list: "networkPolicies", schema: networkPolicy },
+};
+
+/** What every object must say before anything else is asked of it. */
+export const objectHead = z.looseObject({
+  apiVersion: z.string("expected an apiVersion"),
+  kind: z.string("expected a kind"),
+});
