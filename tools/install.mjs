@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fail } from "./errors.mjs";
-import { findPart, PARTS, PARTS_FOLDER, stampFile } from "./parts.mjs";
+import { findPart, PARTS, PARTS_FOLDER, ROOT, stampFile } from "./parts.mjs";
 
 const GO_ENV = { ...process.env, CGO_ENABLED: "0", GOFLAGS: process.env.GOFLAGS ?? "-buildvcs=false", GOWORK: "off" };
 const APT = ["-q", "-y", "-o", "DPkg::Lock::Timeout=300"];
@@ -38,19 +38,26 @@ function bring(name) {
 }
 
 /**
- * Builds at the lowest priority: a person's machine stays usable meanwhile. A part "from go-module" is built inside its
- * own module, so that its go.sum and replace directives count, and so that only the pinned version is asked for.
+ * Builds at the lowest priority: a person's machine stays usable meanwhile.
+ *
+ *   from "go"         go install PACKAGE@VERSION
+ *   from "go-module"  inside the program's own module, so that its go.sum and replace directives count
+ *   from "go-folder"  a few lines of ours around somebody's package
  */
 function buildGo(name, part) {
   const bin = join(PARTS_FOLDER, "bin");
   mkdirSync(bin, { recursive: true });
-  const cwd = part.from === "go" ? PARTS_FOLDER : moduleFolder(name, part);
-  const target = part.from === "go" ? `${part.package}@${part.version}` : part.package;
   const stamped = part.stampVersion === undefined ? "" : ` -X ${part.stampVersion}=${part.version.slice(1)}`;
-  const env = { ...GO_ENV, GOBIN: bin, ...part.env };
+  const target = part.from === "go" ? `${part.package}@${part.version}` : part.package;
   const args = ["-n", "15", "go", "install", "-trimpath", `-ldflags=-s -w${stamped}`, target];
-  goOrFail(name, run("nice", args, { cwd, env, stdio: ["ignore", 2, 2] }));
+  const env = { ...GO_ENV, GOBIN: bin, ...part.env };
+  goOrFail(name, run("nice", args, { cwd: goFolder(name, part), env, stdio: ["ignore", 2, 2] }));
   writeFileSync(stampFile(name), part.version);
+}
+
+function goFolder(name, part) {
+  if (part.from === "go-folder") return join(ROOT, part.folder);
+  return part.from === "go-module" ? moduleFolder(name, part) : PARTS_FOLDER;
 }
 
 /** Brings the module's source into Go's own cache and says where it is. */

@@ -2,7 +2,7 @@ type PartName =
   | "opa"
   | "cosign"
   | "trivy"
-  | "registry"
+  | "referrers-registry"
   | "docker-registry"
   | "prometheus"
   | "promtool"

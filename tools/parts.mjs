@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 
-/** name -> { from: "go" | "apt", package, version, ask, answer, for } */
+/** name -> { from: "go" | "go-module" | "go-folder" | "apt", package, version, ask, answer, for } */
 export const PARTS = JSON.parse(readFileSync(join(ROOT, "tools/versions.json"), "utf8"));
 
 /** Where built parts go. OUTRIDER_PARTS lets several clones share one folder. */
@@ -37,7 +37,7 @@ function programPath(name) {
   return folders.map((folder) => join(folder, name)).find(isExecutable);
 }
 
-/** Not every program says its version (the registry does not): what we built ourselves has it written beside it. */
+/** Not every program says its version (some do not): what we built ourselves has it written beside it. */
 function stampMatches(name) {
   const stamp = stampFile(name);
   return !existsSync(stamp) || readFileSync(stamp, "utf8") === PARTS[name].version;
