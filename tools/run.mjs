@@ -28,6 +28,7 @@ const TASKS = {
   ],
   check: () => [["biome", "check", "--error-on-warnings", "."], ["tsc", "-p", "."], ["knip"]],
   build: () => [["node", "tools/build.mjs"]],
+  install: () => [],
   bench: (args) => [
     ["node", "tools/build.mjs"],
     ["node", "bench/run.ts", ...args],
