@@ -7,4 +7,102 @@ export const POLICY_ERRORS = {
     means: "an ipBlock holds something that is not an address range",
     fix: 'write a range such as "10.0.0.0/8" or "fd00::/8"; each except lies inside its cidr',
   },
+  POD_MALFORMED: {
+    means: "a pod spec, or an object that holds one, has another shape than the Kubernetes API gives it",
+    fix: "correct the object at the path named; kubectl apply --dry-run=server shows the API server's own view",
+  },
+  SCAN_REPORT_INVALID: {
+    means: "a scanner's report is cut, empty or of another shape, so it says nothing about the image",
+    fix: "scan the image again; a report that cannot be read whole is never taken as clean",
+  },
+  PSS_HOST_PROCESS: { means: "a Windows pod asks for a HostProcess container", fix: "remove hostProcess" },
+  PSS_HOST_NAMESPACE: { means: "a pod shares a namespace of its node", fix: "remove hostNetwork, hostPID or hostIPC" },
+  PSS_PRIVILEGED: {
+    means: "a container is privileged",
+    fix: "remove privileged: true; add the one capability it is for",
+  },
+  PSS_CAPABILITIES: {
+    means: "a container adds a capability that the baseline level does not allow",
+    fix: "remove it from capabilities.add",
+  },
+  PSS_HOST_PATH: {
+    means: "a volume is a folder of the node",
+    fix: "use emptyDir, configMap, secret or a persistentVolumeClaim",
+  },
+  PSS_HOST_PORT: { means: "a container takes a port of its node", fix: "remove hostPort and publish by a Service" },
+  PSS_HOST_PROBE: {
+    means: "a probe or lifecycle hook names a host",
+    fix: "remove host; the pod's own address is meant",
+  },
+  PSS_APPARMOR: { means: "a pod turns its AppArmor profile off", fix: "set appArmorProfile.type: RuntimeDefault" },
+  PSS_SELINUX: { means: "a pod sets an SELinux user, role or type of its own", fix: "remove the seLinuxOptions field" },
+  PSS_PROC_MOUNT: { means: "a container unmasks /proc", fix: "remove procMount, or set hostUsers: false" },
+  PSS_SECCOMP: { means: "a pod turns its seccomp profile off", fix: "set seccompProfile.type: RuntimeDefault" },
+  PSS_SYSCTL: { means: "a pod sets a kernel parameter that reaches beyond it", fix: "remove the sysctl" },
+  PSS_VOLUME_TYPE: {
+    means: "a volume is of a type that the restricted level does not allow",
+    fix: "use configMap, csi, downwardAPI, emptyDir, ephemeral, persistentVolumeClaim, projected or secret",
+  },
+  PSS_PRIVILEGE_ESCALATION: {
+    means: "a container may gain privileges, as it may unless told otherwise",
+    fix: "set securityContext.allowPrivilegeEscalation: false",
+  },
+  PSS_RUN_AS_NON_ROOT: {
+    means: "a container may run as root",
+    fix: "set securityContext.runAsNonRoot: true on the pod or the container",
+  },
+  PSS_RUN_AS_USER: { means: "a container runs as user 0", fix: "set runAsUser to another number, or remove it" },
+  PSS_SECCOMP_UNSET: {
+    means: "a container has no seccomp profile, which the restricted level wants",
+    fix: "set seccompProfile.type: RuntimeDefault on the pod",
+  },
+  PSS_CAPABILITIES_DROP: {
+    means: "a container keeps capabilities that the restricted level wants dropped",
+    fix: "set capabilities.drop: [ALL]; only NET_BIND_SERVICE may be added",
+  },
+  IMG_REFERENCE_INVALID: {
+    means: "what is written where an image belongs is not an image reference",
+    fix: "write host/repository:tag@sha256:digest, lower case, ASCII",
+  },
+  IMG_NO_POLICY: {
+    means: "no ImagePolicy covers the image in this namespace, so nobody vouches for it",
+    fix: "add the image to spec.match.images of a policy, or use an image that one covers",
+  },
+  IMG_NOT_PINNED: {
+    means: "an image is named by a tag only, which can be moved after the check",
+    fix: "write the digest: name:tag@sha256:…",
+  },
+  IMG_NOT_FOUND: { means: "the registry has no such image", fix: "push the image, or correct its name, tag or digest" },
+  IMG_SCHEMA_1: {
+    means: "an image is a Docker schema 1 manifest, whose content no digest binds",
+    fix: "push it again with a current tool, which writes an OCI manifest",
+  },
+  IMG_DIGEST_MISMATCH: {
+    means: "the registry sends bytes that are not what the digest names: damaged or tampered with",
+    fix: "do not run this image; find out who changed the registry's content, and push the image again",
+  },
+  IMG_UNSIGNED: {
+    means: "nobody signed the image; an attestation is not a signature, whoever made it",
+    fix: "cosign sign --key <release key> <image>@<digest>",
+  },
+  IMG_UNTRUSTED_SIGNER: {
+    means: "the image is signed, but by no release authority of the policy, or for another image or repository",
+    fix: "sign it with a release key of the policy, or add the signer to spec.authorities",
+  },
+  IMG_SIGNERS_MISSING: {
+    means: "some of the release authorities signed the image, fewer than the policy wants",
+    fix: "have the authorities that are missing sign the image",
+  },
+  IMG_UNSCANNED: {
+    means: "no believable scan of the image's digest is known",
+    fix: "scan the image and attest the result: outrider scan <image> --attest",
+  },
+  IMG_SCAN_STALE: {
+    means: "the newest believable scan is older than the policy allows, or from the future",
+    fix: "scan the image again: outrider scan <image> --attest",
+  },
+  IMG_VULNERABLE: {
+    means: "the image has vulnerabilities of a severity that the policy refuses",
+    fix: "update the packages named, build, sign and scan the image again",
+  },
 } as const;

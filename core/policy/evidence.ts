@@ -25,6 +25,8 @@ export interface Signature {
   readonly role: SignerRole;
   readonly form: "cosign-simple" | "bundle-v0.3";
   readonly digest: Digest;
+  /** The host/repository that the signed bytes name, where the form has one: what a replay elsewhere cannot change. */
+  readonly repository?: string;
 }
 
 /** How bad, in Trivy's and CVSS's words. */
@@ -67,4 +69,6 @@ export interface ImageEvidence {
   readonly signatures: Lookup<readonly Verified<Signature>[]>;
   /** The newest scan that may be believed: a verified attestation or the scan store's own. */
   readonly scan: Lookup<Verified<ScanResult>>;
+  /** How much was there whether or not it verified, so that a denial can tell "unsigned" from "signed by others". */
+  readonly seen?: { readonly signatures: number };
 }

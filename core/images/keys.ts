@@ -1,0 +1,70 @@
+import { createPublicKey, type KeyObject, verify } from "node:crypto";
+import { CodedError } from "../base/errors.ts";
+import type { Authority } from "../policy/image-policy-schema.ts";
+import { IMAGES_ERRORS } from "./errors.ts";
+
+/** An authority whose key was read and found of a kind that may sign images. */
+export interface TrustedKey {
+  readonly name: string;
+  readonly role: Authority["role"];
+  readonly key: KeyObject;
+  /** Hash names tried, in order; `null` for Ed25519, which hashes by itself. */
+  readonly hashes: readonly (string | null)[];
+}
+
+/** Shortest RSA modulus that counts, in bits. @see NIST SP 800-131A rev. 2, table 2 */
+export const RSA_LEAST_BITS = 2048;
+export const RSA_MOST_BITS = 8192;
+
+/**
+ * Hashes by key kind. cosign signs with SHA-256 whatever the curve in its old form, and with the curve's own hash in
+ * bundles. @see sigstore architecture-docs, algorithm-registry.md
+ */
+const HASHES = {
+  "ec prime256v1": ["sha256"],
+  "ec secp384r1": ["sha384", "sha256"],
+  rsa: ["sha256"],
+  ed25519: [null],
+} as const;
+
+/** @throws {CodedError} IMAGE_KEY_INVALID naming the authority */
+export function trustedKey(authority: Authority): TrustedKey {
+  const key = readKey(authority);
+  const kind = `${key.asymmetricKeyType} ${key.asymmetricKeyDetails?.namedCurve ?? ""}`.trim();
+  const hashes = (HASHES as Record<string, readonly (string | null)[]>)[kind];
+  const bits = key.asymmetricKeyDetails?.modulusLength ?? RSA_LEAST_BITS;
+  if (hashes === undefined) throw invalid(authority, `a key of kind ${kind} may not sign images`);
+  if (bits < RSA_LEAST_BITS || bits > RSA_MOST_BITS)
+    throw invalid(authority, `an RSA key of ${bits} bits may not sign images`);
+  return { name: authority.name, role: authority.role, key, hashes };
+}
+
+/** Every key of a policy, or every problem at once. @throws {CodedError} IMAGE_KEY_INVALID */
+export function trustedKeys(authorities: readonly Authority[]): readonly TrustedKey[] {
+  return authorities.map(trustedKey);
+}
+
+/** True when the signature over these bytes was made with this key. Never throws: hostile bytes are a no. */
+export function signedBy({ key, hashes }: TrustedKey, bytes: Uint8Array, signature: Uint8Array): boolean {
+  return hashes.some((hash) => {
+    try {
+      return verify(hash, bytes, key, signature);
+    } catch {
+      return false;
+    }
+  });
+}
+
+function readKey(authority: Authority): KeyObject {
+  try {
+    return createPublicKey({ key: authority.key, format: "pem" });
+  } catch (cause) {
+    throw invalid(authority, "its key is not a PEM public key", cause);
+  }
+}
+
+function invalid({ name }: Authority, why: string, cause?: unknown): CodedError {
+  return new CodedError("IMAGE_KEY_INVALID", `authority ${name}: ${why}`, IMAGES_ERRORS.IMAGE_KEY_INVALID.fix, {
+    cause,
+  });
+}

@@ -1,0 +1,141 @@
+import { Agent, type Dispatcher, request } from "undici";
+import { asError, CodedError, messageOf } from "../base/errors.ts";
+import { guardedLookup, refuseReservedHost } from "./address-guard.ts";
+import { IMAGES_ERRORS, type ImagesCode } from "./errors.ts";
+import { CONNECTIONS_PER_REGISTRY, REDIRECTS_PER_REQUEST, REQUEST_DEADLINE_MS } from "./limits.ts";
+import type { RegistryHosts } from "./registry-hosts.ts";
+
+/** One answer, read whole. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Uint8Array;
+  /** Where it came from after redirects. */
+  readonly url: URL;
+}
+
+export interface Ask {
+  readonly url: URL;
+  readonly accept: string;
+  /** Sent to the first host only, never after a redirect to another. */
+  readonly authorization?: string;
+  readonly limitBytes: number;
+  readonly signal: AbortSignal;
+  /** The thing first, for messages: "127.0.0.4:5000/shop/web:1". */
+  readonly what: string;
+}
+
+/** GET with every bound applied. Statuses are the caller's to judge; anything that is not a whole answer throws. */
+export interface RegistryHttp {
+  get(ask: Ask): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+export function createRegistryHttp(hosts: RegistryHosts, requestDeadlineMs = REQUEST_DEADLINE_MS): RegistryHttp {
+  const shared = {
+    connections: CONNECTIONS_PER_REGISTRY,
+    headersTimeout: requestDeadlineMs,
+    bodyTimeout: requestDeadlineMs,
+  };
+  const configured = new Agent(shared);
+  const guarded = new Agent({ ...shared, connect: { lookup: guardedLookup } });
+  const agentFor = (url: URL): Agent => {
+    if (hosts.isConfigured(url)) return configured;
+    refuseReservedHost(url);
+    return guarded;
+  };
+  return {
+    get: (ask) => {
+      const signal = AbortSignal.any([ask.signal, AbortSignal.timeout(requestDeadlineMs)]);
+      return follow({ ...ask, signal }, hosts, agentFor);
+    },
+    close: async () => {
+      await Promise.all([configured.destroy(), guarded.destroy()]);
+    },
+  };
+}
+
+async function follow(ask: Ask, hosts: RegistryHosts, agentFor: (url: URL) => Agent): Promise<Answer> {
+  let next = ask;
+  for (let hop = 0; hop <= REDIRECTS_PER_REQUEST; hop++) {
+    const answer = await once(next, agentFor(next.url));
+    const location = REDIRECTS.has(answer.status) ? headerOf(answer, "location") : undefined;
+    if (location === undefined) return answer;
+    next = redirected(next, location, hosts);
+  }
+  throw failure("REGISTRY_REDIRECT_REFUSED", `${ask.what}: more than ${REDIRECTS_PER_REQUEST} redirects`);
+}
+
+function redirected(ask: Ask, location: string, hosts: RegistryHosts): Ask {
+  const url = URL.canParse(location, ask.url) ? new URL(location, ask.url) : undefined;
+  const sameOrigin = url?.origin === ask.url.origin;
+  if (url === undefined || url.username !== "" || (!sameOrigin && !hosts.mayFollow(url))) {
+    const shown = url === undefined ? location.slice(0, 80) : url.origin;
+    throw failure("REGISTRY_REDIRECT_REFUSED", `${ask.what}: redirected to ${shown}, which must not be asked`);
+  }
+  if (sameOrigin) return { ...ask, url };
+  const { authorization: _kept, ...bare } = ask;
+  return { ...bare, url };
+}
+
+async function once(ask: Ask, dispatcher: Dispatcher): Promise<Answer> {
+  try {
+    const headers = {
+      accept: ask.accept,
+      "user-agent": "outrider",
+      ...(ask.authorization === undefined ? {} : { authorization: ask.authorization }),
+    };
+    const answer = await request(ask.url, { method: "GET", headers, dispatcher, signal: ask.signal });
+    const body = await readBody(answer, ask);
+    return { status: answer.statusCode, headers: answer.headers, body, url: ask.url };
+  } catch (thrown) {
+    throw codedFailure(thrown, ask);
+  }
+}
+
+/** Reads until the limit and not a byte further; a declared length that is not kept is a failure, not a shorter body. */
+async function readBody(answer: Dispatcher.ResponseData, ask: Ask): Promise<Uint8Array> {
+  const encoding = answer.headers["content-encoding"];
+  if (encoding !== undefined && encoding !== "identity") {
+    answer.body.destroy();
+    throw failure(
+      "REGISTRY_MALFORMED",
+      `${ask.what}: answered with content-encoding ${String(encoding).slice(0, 40)}, not asked for`,
+    );
+  }
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of answer.body as AsyncIterable<Uint8Array>) {
+    size += chunk.byteLength;
+    if (size > ask.limitBytes) {
+      throw failure("REGISTRY_TOO_LARGE", `${ask.what}: answer is larger than ${ask.limitBytes} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size);
+}
+
+export function headerOf(answer: Pick<Answer, "headers">, name: string): string | undefined {
+  const value = answer.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+export function failure(code: ImagesCode, message: string, cause?: unknown): CodedError {
+  return new CodedError(code, message, IMAGES_ERRORS[code].fix, { cause });
+}
+
+function codedFailure(thrown: unknown, ask: Ask): Error {
+  if (thrown instanceof CodedError) return thrown;
+  const inner = (thrown as { cause?: unknown } | undefined)?.cause;
+  if (inner instanceof CodedError) return inner;
+  if (ask.signal.aborted || isTimeout(thrown)) {
+    return failure("REGISTRY_TIMEOUT", `${ask.what}: no whole answer from ${ask.url.host} in time`, asError(thrown));
+  }
+  return failure("REGISTRY_UNREACHABLE", `${ask.what}: ${ask.url.host}: ${messageOf(thrown)}`, asError(thrown));
+}
+
+function isTimeout(thrown: unknown): boolean {
+  return /Timeout/.test((thrown as { name?: string } | undefined)?.name ?? "");
+}
