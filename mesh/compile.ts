@@ -1,0 +1,85 @@
+import type { ClusterObjects } from "../core/cluster/objects.ts";
+import { compileNetworkPolicy } from "../core/policy/network-policy-compile.ts";
+import {
+  type CompiledPolicy,
+  type MtlsMode,
+  type OutboundService,
+  type Peer,
+  SNAPSHOT_API_VERSION,
+  type Snapshot,
+} from "../core/policy/snapshot.ts";
+import { hostsFor, inboundPorts, outboundServices } from "./services.ts";
+import { versionOf } from "./version.ts";
+import { type MeshPod, MTLS_ANNOTATION, meshPods, policyWorld } from "./workloads.ts";
+
+export interface CompileOptions {
+  readonly trustDomain: string;
+  /** For namespaces that say nothing. */
+  readonly mtls: MtlsMode;
+}
+
+/**
+ * The control plane's product: the cluster's objects → one snapshot per workload, by pod uid.
+ * Pure; equal objects give equal versions.
+ *
+ * @throws {CodedError} NET_CIDR_INVALID, ID_INVALID: the caller keeps the last good snapshots
+ */
+export function compile(objects: ClusterObjects, options: CompileOptions): ReadonlyMap<string, Snapshot> {
+  const pods = meshPods(objects, options.trustDomain);
+  const world = policyWorld(objects, pods);
+  const services = outboundServices(objects, pods);
+  const byUid = pods
+    .filter((pod) => pod.meshed)
+    .map((pod): [string, Snapshot] => {
+      const ingress = compileNetworkPolicy(pod, "ingress", world);
+      const egress = compileNetworkPolicy(pod, "egress", world);
+      const outbound = services.map((service) => ({ ...service, hosts: hostsFor(service, pod.namespace) }));
+      const content: Omit<Snapshot, "version"> = {
+        apiVersion: SNAPSHOT_API_VERSION,
+        workload: workloadOf(pod),
+        mtls: mtlsOf(pod, objects, options),
+        inbound: inboundPorts(pod, objects.services),
+        ingress,
+        outbound,
+        egress,
+        peers: peersOf(pod, pods, ingress, egress, outbound),
+      };
+      return [pod.uid, { ...content, version: versionOf(content) }];
+    });
+  return new Map(byUid);
+}
+
+function workloadOf(pod: MeshPod): Snapshot["workload"] {
+  const { namespace, name, uid, serviceAccount, spiffeId, ip, labels, service } = pod;
+  return { namespace, pod: name, podUid: uid, serviceAccount, spiffeId, ip, labels, service };
+}
+
+function mtlsOf(pod: MeshPod, { namespaces }: ClusterObjects, { mtls }: CompileOptions): MtlsMode {
+  const annotations = namespaces.find(({ metadata }) => metadata.name === pod.namespace)?.metadata.annotations;
+  const asked = annotations?.[MTLS_ANNOTATION];
+  return asked === "strict" || asked === "permissive" ? asked : mtls;
+}
+
+/**
+ * The pods a workload may meet: those its rules and endpoints speak of, its namespace (so that a refused neighbour
+ * has a name), and everyone when anyone may call.
+ */
+function peersOf(
+  pod: MeshPod,
+  pods: readonly MeshPod[],
+  ingress: CompiledPolicy,
+  egress: CompiledPolicy,
+  outbound: readonly OutboundService[],
+): Readonly<Record<string, Peer>> {
+  const open = !ingress.isolated || ingress.rules.some((rule) => rule.peers === undefined);
+  const spoken = new Set([
+    ...[...ingress.rules, ...egress.rules].flatMap((rule) => rule.peers?.podUids ?? []),
+    ...outbound.flatMap((service) => service.endpoints.map((endpoint) => endpoint.podUid)),
+  ]);
+  const met = pods.filter((other) => open || other.namespace === pod.namespace || spoken.has(other.uid));
+  return Object.fromEntries(met.map((other) => [other.uid, peerOf(other)]));
+}
+
+function peerOf({ namespace, name, serviceAccount, spiffeId, ip, service }: MeshPod): Peer {
+  return { namespace, pod: name, serviceAccount, spiffeId, ip, service };
+}

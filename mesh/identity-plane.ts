@@ -1,0 +1,86 @@
+import { HOUR_MS } from "../core/base/clock.ts";
+import { writeFileAtomically } from "../core/identity/atomic-file.ts";
+import { type Authority, createAuthority } from "../core/identity/authority.ts";
+import type { SvidSource } from "../core/identity/svid.ts";
+import { openCaDoor } from "./ca-door.ts";
+import { certificateRefused, rootRotated } from "./identity-events.ts";
+import { createOwnIdentity } from "./own-identity.ts";
+import type { MeshSetting } from "./setting.ts";
+import { createJwksReviewer, type ReviewedPod } from "./token-review.ts";
+
+/** How often the authority looks after its roots, in milliseconds. */
+const MAINTENANCE_MS = HOUR_MS;
+const WORLD_READABLE = 0o644;
+
+/** Identities: the authority, the mesh's own SVID, and the roots' rotation. */
+export interface IdentityPlane {
+  readonly authority: Authority;
+  readonly identity: SvidSource;
+  /** @returns the anchors that live afterwards. @throws {CodedError} CA_ROTATION_BUSY */
+  rotateRoot(): Promise<readonly string[]>;
+}
+
+/** @throws {CodedError} IDENTITY_FILE, DISK_FULL */
+export function openIdentityPlane({ config, clock, opened, emit, log }: MeshSetting): IdentityPlane {
+  const { trustDomain, stateDir, ca, snapshots } = config;
+  const authority = createAuthority({ trustDomain, stateDir, certificateTtlMs: ca.certificateTtl, clock });
+  const hosts = [...new Set([ca.listen.host, snapshots.listen.host])];
+  writeBundle(authority, config.bundleFile);
+  const identity = createOwnIdentity({ authority, hosts, ttlMs: ca.certificateTtl, clock });
+  opened(identity);
+  const announce = async () => {
+    writeBundle(authority, config.bundleFile);
+    await identity.renew();
+    log.info({ anchors: authority.bundle().length }, "trust bundle changed");
+    emit(rootRotated(trustDomain, authority.bundle().length, clock()));
+  };
+  const maintain = async () => {
+    if (authority.maintain()) await announce();
+  };
+  const failed = (err: unknown) => log.error({ err }, "roots not maintained");
+  const maintenance = setInterval(() => maintain().catch(failed), MAINTENANCE_MS);
+  opened({ close: () => clearInterval(maintenance) });
+  return {
+    authority,
+    identity,
+    rotateRoot: async () => {
+      authority.rotate();
+      await announce();
+      return authority.bundle();
+    },
+  };
+}
+
+function writeBundle(authority: Authority, file: string): void {
+  writeFileAtomically(file, authority.bundle().join(""), WORLD_READABLE);
+}
+
+/** Opens the certificate authority's door. @returns its address. @throws {CodedError} CA_JWKS_INVALID, PORT_IN_USE */
+export async function openAuthority(
+  setting: MeshSetting,
+  { authority, identity }: IdentityPlane,
+  holdsPod: (pod: ReviewedPod) => boolean,
+): Promise<string> {
+  const { config, clock, log, emit, meters } = setting;
+  const { ca, tokens } = config;
+  const door = await openCaDoor({
+    listen: ca.listen,
+    authority,
+    identity,
+    clock,
+    tokens: createJwksReviewer({ jwksFile: tokens.jwks, issuer: tokens.issuer, audience: tokens.audience, clock }),
+    certificateTtlMs: ca.certificateTtl,
+    holdsPod,
+    onIssued: (pod, { serial }) => {
+      meters.certificate("issued");
+      log.info({ pod, serial }, "certificate issued");
+    },
+    onRefused: (error, address) => {
+      meters.certificate(error.code);
+      log.warn({ err: error, address }, "certificate refused");
+      emit(certificateRefused(error, address, clock()));
+    },
+  });
+  setting.opened(door);
+  return door.address;
+}
