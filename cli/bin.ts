@@ -1,3 +1,5 @@
+import { endWithParent } from "../core/base/lifecycle.ts";
 import { main } from "./main.ts";
 
+if (process.env["OUTRIDER_TETHERED"] === "1") endWithParent(process.stdin);
 process.exitCode = await main(process.argv.slice(2));

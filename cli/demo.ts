@@ -6,7 +6,7 @@ import { SABOTAGE_NAMES, SABOTAGES, type SabotageName } from "./demo/sabotage.ts
 interface Flags {
   readonly json?: boolean;
   readonly stay?: boolean;
-  readonly sabotage?: string;
+  readonly sabotage: readonly string[];
 }
 
 /** `outrider demo`: the main job on one machine. Exit 0 when every line of its table is as expected. */
@@ -17,15 +17,20 @@ export function registerDemo(program: Command): void {
     .description("run the main job on this machine: gate, mesh, telemetry, SLO, with real parts on loopback")
     .option("--json", "print one JSON object a verdict line on standard output, and nothing else there")
     .option("--stay", "keep everything running until Ctrl-C, with its addresses printed")
-    .addOption(new Option("--sabotage <name>", "break one thing; exactly the lines that depend on it turn red"))
+    .addOption(
+      new Option("--sabotage <name...>", "break one thing; exactly the lines that depend on it turn red").default(
+        [],
+        "",
+      ),
+    )
     .addHelpText("after", `\nWhat --sabotage can break:\n${list}`)
     .action(async (flags: Flags) => {
-      const sabotage = flags.sabotage === undefined ? undefined : sabotageNamed(flags.sabotage);
+      const broken = new Set(flags.sabotage.map(sabotageNamed));
       const { runDemo } = await import("./demo/run.ts");
       const stopped = new Promise<string>((resolve) => {
         for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve(signal));
       });
-      process.exitCode = await runDemo({ json: flags.json === true, stay: flags.stay === true, sabotage }, stopped);
+      process.exitCode = await runDemo({ json: flags.json === true, stay: flags.stay === true, broken }, stopped);
     });
 }
 
@@ -34,5 +39,9 @@ function sabotageNamed(text: string): SabotageName {
   if (found !== undefined) return found;
   const near = closest(text, SABOTAGE_NAMES);
   const hint = near === undefined ? "" : ` (did you mean "${near}"?)`;
-  throw new CodedError("CLI_UNKNOWN_SABOTAGE", `--sabotage ${text}: unknown${hint}`, `use one of: ${SABOTAGE_NAMES.join(", ")}`);
+  throw new CodedError(
+    "CLI_UNKNOWN_SABOTAGE",
+    `--sabotage ${text}: unknown${hint}`,
+    `use one of: ${SABOTAGE_NAMES.join(", ")}`,
+  );
 }

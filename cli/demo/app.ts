@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
 import type { Command } from "commander";
-import { createLog } from "../../core/base/log.ts";
 import { type Closable, runUntilStopped } from "../../core/base/lifecycle.ts";
+import { createLog } from "../../core/base/log.ts";
 import { NAMESPACE, POD_PORT } from "./layout.ts";
 
 /** A call of one service through its sidecar, as the control port is asked for it and answers. */
@@ -68,18 +68,33 @@ function listen(server: Server, host: string, port: number): Promise<Closable> {
 }
 
 /** Every n-th request fails while a fault is on, so that the share is exact and not a matter of luck. */
-async function answer(options: AppOptions, state: { failShare: number; asked: number }, req: IncomingMessage, res: ServerResponse): Promise<void> {
+async function answer(
+  options: AppOptions,
+  state: { failShare: number; asked: number },
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
   await readBody(req);
   state.asked += 1;
   const fails = Math.floor(state.asked * state.failShare) > Math.floor((state.asked - 1) * state.failShare);
   if (fails) return sendJson(res, 500, { service: options.name, error: "the payment provider is away" });
-  if (options.next === undefined) return sendJson(res, 200, { service: options.name, peer: req.headers["x-outrider-peer"] });
-  const next = await call(options, { service: options.next, method: req.method ?? "GET", path: req.url ?? "/" }, traceHeaders(options, req));
+  if (options.next === undefined)
+    return sendJson(res, 200, { service: options.name, peer: req.headers["x-outrider-peer"] });
+  const next = await call(
+    options,
+    { service: options.next, method: req.method ?? "GET", path: req.url ?? "/" },
+    traceHeaders(options, req),
+  );
   sendJson(res, next.status, { service: options.name, peer: req.headers["x-outrider-peer"], next: parsed(next.body) });
 }
 
 /** `/call` sends requests through the sidecar; `/fault?share=0.5` breaks a share of this service's own answers. */
-async function answerControl(options: AppOptions, state: { failShare: number }, req: IncomingMessage, res: ServerResponse): Promise<void> {
+async function answerControl(
+  options: AppOptions,
+  state: { failShare: number },
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
   const body = await readBody(req);
   const url = new URL(req.url ?? "/", "http://control");
   if (url.pathname === "/call") return sendJson(res, 200, await callMany(options, JSON.parse(body) as CallPlan));

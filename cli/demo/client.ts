@@ -50,7 +50,9 @@ export async function askJson<T>(url: string, options: AskOptions = {}): Promise
 }
 
 function unexpected(url: string, what: string, cause?: unknown): CodedError {
-  return new CodedError("DEMO_ANSWER_UNEXPECTED", `${url}: ${what}`, "run the demo with --stay and read the logs", { cause });
+  return new CodedError("DEMO_ANSWER_UNEXPECTED", `${url}: ${what}`, "run the demo with --stay and read the logs", {
+    cause,
+  });
 }
 
 /**

@@ -1,14 +1,13 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ask } from "./client.ts";
+import type { Supplies } from "./acts/supply.ts";
 import { claimBlock } from "./block.ts";
 import { type Layout, layoutOf, NAMESPACE, podName, podUid, WORKLOADS, type WorkloadName } from "./layout.ts";
 import { admissionPart, appPart, collectorPart, meshPart, sidecarPart, tokenFile } from "./parts.ts";
 import { type EmbeddedRegistry, startRegistry } from "./registry/registry.ts";
+import type { Broken } from "./sabotage.ts";
 import { applyToManifests } from "./sabotage-manifests.ts";
-import type { SabotageName } from "./sabotage.ts";
 import { Stage } from "./stage.ts";
-import type { Supplies } from "./acts/supply.ts";
 import { createSupervisor, type Supervisor } from "./supervisor.ts";
 import { createTokenIssuer, type TokenIssuer } from "./tokens.ts";
 import type { Transcript } from "./transcript.ts";
@@ -33,19 +32,21 @@ export interface House {
 }
 
 /** Claims addresses and a folder, opens the registry, and starts the control plane and the collector. */
-export async function openHouse(sabotage: SabotageName | undefined, transcript: Transcript, book: VerdictBook): Promise<House> {
+export async function openHouse(broken: Broken, transcript: Transcript, book: VerdictBook): Promise<House> {
   const block = await claimBlock();
   const workspace = createWorkspace(block.prefix);
   const layout = layoutOf(block, workspace.folder);
-  const supervisor = createSupervisor(join(layout.folder, "logs"), ({ name, what, pid }) => transcript.say(`${name} ${what} (pid ${pid})`));
-  applyToManifests(layout, sabotage);
+  const supervisor = createSupervisor(join(layout.folder, "logs"), ({ name, what, pid }) =>
+    transcript.say(`${name} ${what} (pid ${pid})`),
+  );
+  applyToManifests(layout, broken);
   const issuer = await createTokenIssuer(join(layout.folder, "jwks.json"));
-  await writeTokens(layout, issuer, sabotage);
-  const refresh = setInterval(() => void writeTokens(layout, issuer, sabotage), TOKEN_REFRESH_MS).unref();
-  const core = Promise.all([supervisor.start(collectorPart(layout)), supervisor.start(meshPart(layout, sabotage))]);
+  await writeTokens(layout, issuer, broken);
+  const refresh = setInterval(() => void writeTokens(layout, issuer, broken), TOKEN_REFRESH_MS).unref();
+  const core = Promise.all([supervisor.start(collectorPart(layout)), supervisor.start(meshPart(layout, broken))]);
   core.catch(() => {});
   const registry = await startRegistry({ host: layout.address.registry, port: 5000 });
-  const stage = new Stage({ layout, transcript, supervisor, book, sabotage });
+  const stage = new Stage({ layout, transcript, supervisor, book, broken });
   return {
     stage,
     registry,
@@ -54,11 +55,16 @@ export async function openHouse(sabotage: SabotageName | undefined, transcript: 
     },
     startMesh: async () => {
       await core;
-      await Promise.all(WORKLOADS.flatMap((name) => [supervisor.start(sidecarPart(layout, name)), supervisor.start(appPart(layout, name, sabotage))]));
+      await Promise.all(
+        WORKLOADS.flatMap((name) => [
+          supervisor.start(sidecarPart(layout, name)),
+          supervisor.start(appPart(layout, name, broken)),
+        ]),
+      );
     },
     applyFreeze: () => {
-      if (sabotage === "freeze-mesh") supervisor.freeze("mesh");
-      if (sabotage === "freeze-collector") supervisor.freeze("collector");
+      if (broken.has("freeze-mesh")) supervisor.freeze("mesh");
+      if (broken.has("freeze-collector")) supervisor.freeze("collector");
     },
     announce: () => announce(transcript, supervisor, layout),
     keepTraffic: () => keepTraffic(stage),
@@ -73,22 +79,29 @@ export async function openHouse(sabotage: SabotageName | undefined, transcript: 
 }
 
 /** One projected token a pod; `rename-account` has checkout run under another account. */
-async function writeTokens(layout: Layout, issuer: TokenIssuer, sabotage: SabotageName | undefined): Promise<void> {
+async function writeTokens(layout: Layout, issuer: TokenIssuer, broken: Broken): Promise<void> {
   for (const name of WORKLOADS) {
-    const subject = { namespace: NAMESPACE, serviceAccount: accountOf(name, sabotage), pod: podName(name), podUid: podUid(name) };
+    const subject = {
+      namespace: NAMESPACE,
+      serviceAccount: accountOf(name, broken),
+      pod: podName(name),
+      podUid: podUid(name),
+    };
     writeFileSync(tokenFile(layout, name), await issuer.issue(subject), { mode: 0o600 });
   }
 }
 
-function accountOf(name: WorkloadName, sabotage: SabotageName | undefined): string {
-  if (name === "checkout" && sabotage === "rename-account") return "other";
+function accountOf(name: WorkloadName, broken: Broken): string {
+  if (name === "checkout" && broken.has("rename-account")) return "other";
   return name === "checkout" || name === "batch" ? "worker" : name;
 }
 
 function announce(transcript: Transcript, supervisor: Supervisor, layout: Layout): void {
   transcript.act("Staying up", "Ctrl-C ends it");
   transcript.say(`page        http://${layout.web}/`);
-  transcript.say(`metrics     http://${layout.web}/metrics  http://${layout.meshAdmin}/metrics  http://${layout.webhookAdmin}/metrics`);
+  transcript.say(
+    `metrics     http://${layout.web}/metrics  http://${layout.meshAdmin}/metrics  http://${layout.webhookAdmin}/metrics`,
+  );
   for (const name of WORKLOADS) transcript.say(`sidecar     http://${layout.address[name]}:15020/metrics  (${name})`);
   transcript.say(`webhook     https://${layout.webhook}/  (CA ${layout.webhookCa})`);
   transcript.say(`registry    http://${layout.registry}/v2/`);

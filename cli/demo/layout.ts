@@ -5,7 +5,16 @@ import type { Block } from "./block.ts";
 export const WORKLOADS = ["web", "checkout", "payments", "batch"] as const;
 export type WorkloadName = (typeof WORKLOADS)[number];
 
-const HOST = { mesh: 1, collector: 2, admission: 3, registry: 4, web: 21, checkout: 22, payments: 23, batch: 24 } as const;
+const HOST = {
+  mesh: 1,
+  collector: 2,
+  admission: 3,
+  registry: 4,
+  web: 21,
+  checkout: 22,
+  payments: 23,
+  batch: 24,
+} as const;
 
 /** uid of a demo pod: fixed, because the manifests are files; the API server would have made one. */
 export const podUid = (workload: WorkloadName): string => `00000000-0000-4000-8000-0000000000${HOST[workload]}`;

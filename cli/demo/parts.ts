@@ -1,8 +1,19 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { type Layout, NAMESPACE, POD_PORT, podName, podUid, TIME_SCALE, TOKEN_AUDIENCE, TOKEN_ISSUER, TRUST_DOMAIN, type WorkloadName } from "./layout.ts";
-import type { SabotageName } from "./sabotage.ts";
+import {
+  type Layout,
+  NAMESPACE,
+  POD_PORT,
+  podName,
+  podUid,
+  TIME_SCALE,
+  TOKEN_AUDIENCE,
+  TOKEN_ISSUER,
+  TRUST_DOMAIN,
+  type WorkloadName,
+} from "./layout.ts";
+import type { Broken } from "./sabotage.ts";
 import type { PartSpec } from "./supervisor.ts";
 import { packageRoot } from "./workspace.ts";
 
@@ -12,7 +23,7 @@ const INSTANCE_TIMEOUT = "3s";
 
 const NEXT: Readonly<Partial<Record<WorkloadName, WorkloadName>>> = { web: "checkout", checkout: "payments" };
 
-export function meshPart(layout: Layout, sabotage?: SabotageName): PartSpec {
+export function meshPart(layout: Layout, broken: Broken): PartSpec {
   return service(layout, "mesh", {
     trustDomain: TRUST_DOMAIN,
     stateDir: "./mesh-state",
@@ -22,7 +33,7 @@ export function meshPart(layout: Layout, sabotage?: SabotageName): PartSpec {
     snapshots: { listen: layout.snapshots },
     admin: { listen: layout.meshAdmin },
     tokens: { jwks: "./jwks.json", issuer: TOKEN_ISSUER, audience: TOKEN_AUDIENCE },
-    mtls: sabotage === "plain-text" ? "permissive" : "strict",
+    mtls: broken.has("plain-text") ? "permissive" : "strict",
     collector: `http://${layout.otlp}`,
   });
 }
@@ -75,11 +86,11 @@ export function sidecarPart(layout: Layout, workload: WorkloadName): PartSpec {
   return { name, args: [join(packageRoot(), "dist/sidecar.js"), "--config", config] };
 }
 
-export function appPart(layout: Layout, workload: WorkloadName, sabotage?: SabotageName): PartSpec {
+export function appPart(layout: Layout, workload: WorkloadName, broken: Broken): PartSpec {
   const next = NEXT[workload];
   const args = ["demo-app", "--name", workload, "--ip", layout.address[workload]];
   if (next !== undefined) args.push("--next", next);
-  if (sabotage === "lose-trace-context") args.push("--drop-trace");
+  if (broken.has("lose-trace-context")) args.push("--drop-trace");
   return { name: `app-${workload}`, args: [command(), ...args] };
 }
 

@@ -5,15 +5,15 @@ import { observeAct } from "./acts/observe.ts";
 import { promiseAct } from "./acts/promise.ts";
 import { seeAct } from "./acts/see.ts";
 import { supplyAct } from "./acts/supply.ts";
-import { openHouse, type House } from "./house.ts";
-import type { SabotageName } from "./sabotage.ts";
+import { type House, openHouse } from "./house.ts";
+import type { Broken } from "./sabotage.ts";
 import { createTranscript } from "./transcript.ts";
 import { VerdictBook } from "./verdicts.ts";
 
 export interface DemoOptions {
   readonly json: boolean;
   readonly stay: boolean;
-  readonly sabotage: SabotageName | undefined;
+  readonly broken: Broken;
 }
 
 /**
@@ -27,7 +27,7 @@ export async function runDemo(options: DemoOptions, stopped: Promise<string>): P
   const { stdout, stderr } = process;
   const transcript = createTranscript({ stdout, stderr, json: options.json, colour: stdout.isTTY === true });
   const book = new VerdictBook();
-  const house = await openHouse(options.sabotage, transcript, book);
+  const house = await openHouse(options.broken, transcript, book);
   try {
     const cut = stopped.then((signal) => `stopped by ${signal}`);
     const failure = await Promise.race([cut, acts(house).then(() => undefined, renderError)]);

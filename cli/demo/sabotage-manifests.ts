@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Layout } from "./layout.ts";
-import type { SabotageName } from "./sabotage.ts";
+import type { Broken } from "./sabotage.ts";
 
 const DENY_CHECKOUT = `
 ---
@@ -14,17 +14,13 @@ spec:
 `;
 
 /** Breaks the run's own copy of the manifests, as somebody who edits the wrong file would. */
-export function applyToManifests(layout: Layout, sabotage: SabotageName | undefined): void {
-  switch (sabotage) {
-    case "drop-policy":
-      return edit(join(layout.manifests, "network-policy.yaml"), withoutPaymentsPolicy);
-    case "cut-route":
-      return edit(join(layout.manifests, "network-policy.yaml"), (text) => `${onlyPaymentsPolicy(text)}${DENY_CHECKOUT}`);
-    case "rename-account":
-      return edit(join(layout.manifests, "checkout.yaml"), (text) => text.replaceAll("serviceAccountName: worker", "serviceAccountName: other"));
-    default:
-      return;
-  }
+export function applyToManifests(layout: Layout, broken: Broken): void {
+  const policies = join(layout.manifests, "network-policy.yaml");
+  if (broken.has("drop-policy")) edit(policies, withoutPaymentsPolicy);
+  if (broken.has("cut-route")) edit(policies, (text) => `${onlyPaymentsPolicy(text)}${DENY_CHECKOUT}`);
+  if (!broken.has("rename-account")) return;
+  const renamed = "serviceAccountName: other";
+  edit(join(layout.manifests, "checkout.yaml"), (text) => text.replaceAll("serviceAccountName: worker", renamed));
 }
 
 /** The documents of the file without the NetworkPolicy that guards payments. */

@@ -30,7 +30,10 @@ export const SABOTAGES = {
   },
   "lax-pod-security": { breaks: "pod security is set to privileged", turnsRed: ["privileged refused"] },
   "drop-rego": { breaks: "the Rego rule is left out of the policy", turnsRed: ["Rego rule refused"] },
-  "leave-digest": { breaks: "the registry serves the bytes that the digest names", turnsRed: ["tampered digest refused"] },
+  "leave-digest": {
+    breaks: "the registry serves the bytes that the digest names",
+    turnsRed: ["tampered digest refused"],
+  },
   "drop-policy": {
     breaks: "the NetworkPolicy of payments is missing",
     turnsRed: ["policy refuses batch → payments", "the shared service account is told apart"],
@@ -82,5 +85,8 @@ export const SABOTAGES = {
 } as const satisfies Record<string, Sabotage>;
 
 export type SabotageName = keyof typeof SABOTAGES;
+
+/** What one run breaks: usually nothing or one thing. */
+export type Broken = ReadonlySet<SabotageName>;
 
 export const SABOTAGE_NAMES = Object.keys(SABOTAGES) as SabotageName[];

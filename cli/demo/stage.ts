@@ -1,7 +1,7 @@
 import type { CallPlan, CallTally } from "./app.ts";
 import { askJson } from "./client.ts";
 import { type Layout, POD_PORT, type WorkloadName } from "./layout.ts";
-import type { SabotageName } from "./sabotage.ts";
+import type { Broken } from "./sabotage.ts";
 import type { Supervisor } from "./supervisor.ts";
 import type { Transcript } from "./transcript.ts";
 import type { Finding, VerdictBook, VerdictName } from "./verdicts.ts";
@@ -14,16 +14,22 @@ export class Stage {
   readonly layout: Layout;
   readonly transcript: Transcript;
   readonly supervisor: Supervisor;
-  readonly sabotage: SabotageName | undefined;
+  readonly broken: Broken;
   readonly #book: VerdictBook;
   /** Requests batch has sent to web so far, by every act: what the collector must have counted. */
   sentToWeb = 0;
 
-  constructor(parts: { layout: Layout; transcript: Transcript; supervisor: Supervisor; book: VerdictBook; sabotage: SabotageName | undefined }) {
+  constructor(parts: {
+    layout: Layout;
+    transcript: Transcript;
+    supervisor: Supervisor;
+    book: VerdictBook;
+    broken: Broken;
+  }) {
     this.layout = parts.layout;
     this.transcript = parts.transcript;
     this.supervisor = parts.supervisor;
-    this.sabotage = parts.sabotage;
+    this.broken = parts.broken;
     this.#book = parts.book;
   }
 

@@ -44,6 +44,7 @@ export function createSupervisor(logFolder: string, onChange: (change: PartChang
     const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...spec.args], {
       stdio: ["pipe", "pipe", "pipe"],
       detached: true,
+      env: { ...process.env, OUTRIDER_TETHERED: "1" },
     });
     const part: Part = { spec, child, ready: readyLine(spec.name, child, join(logFolder, `${spec.name}.log`)) };
     part.ready.catch(() => {});
@@ -88,7 +89,10 @@ function readyLine(name: string, child: ChildProcess, logFile: string): Promise<
     const fail = (code: "DEMO_PART_NOT_READY" | "DEMO_PART_DIED", what: string) => {
       reject(new CodedError(code, `${name}: ${what} (log: ${logFile})`, `read ${logFile}`));
     };
-    const timer = setTimeout(() => fail("DEMO_PART_NOT_READY", `not ready after ${READY_DEADLINE_MS} ms`), READY_DEADLINE_MS);
+    const timer = setTimeout(
+      () => fail("DEMO_PART_NOT_READY", `not ready after ${READY_DEADLINE_MS} ms`),
+      READY_DEADLINE_MS,
+    );
     child.once("error", (error) => fail("DEMO_PART_DIED", error.message));
     child.once("exit", (code, signal) => {
       clearTimeout(timer);

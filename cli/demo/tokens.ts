@@ -20,7 +20,10 @@ const TOKEN_LIFETIME_S = 600;
 export async function createTokenIssuer(jwksFile: string) {
   const { publicKey, privateKey } = await generateKeyPair("ES256");
   const keyId = "demo";
-  writeFileSync(jwksFile, JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: keyId, alg: "ES256", use: "sig" }] }));
+  writeFileSync(
+    jwksFile,
+    JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: keyId, alg: "ES256", use: "sig" }] }),
+  );
   return {
     issue: (subject: TokenSubject, audience = TOKEN_AUDIENCE): Promise<string> =>
       new SignJWT({ "kubernetes.io": claims(subject) })

@@ -28,12 +28,22 @@ interface Output {
 export function createTranscript({ stdout, stderr, json, colour }: Output): Transcript {
   const c = pc.createColors(colour);
   const clear = stderr.isTTY === true ? "\r\u001b[2K" : "";
-  const print = (text: string) => void (json || (stderr.write(clear), stdout.write(`${text}\n`)));
+  const print = (text: string): void => {
+    if (json) return;
+    stderr.write(clear);
+    stdout.write(`${text}\n`);
+  };
   return {
     act: (title, what) => print(`\n${c.bold(title)}  ${c.dim(what)}`),
     say: (text) => print(`  ${text}`),
-    quote: (text) => print(indent(text).map((line) => c.dim(`    │ ${line}`)).join("\n")),
-    verdict: (name, { ok, got }) => print(`  ${ok ? c.green("✓") : c.red("✗")} ${name}  ${c.dim(short(got, WIDTH - name.length - 6))}`),
+    quote: (text) =>
+      print(
+        indent(text)
+          .map((line) => c.dim(`    │ ${line}`))
+          .join("\n"),
+      ),
+    verdict: (name, { ok, got }) =>
+      print(`  ${ok ? c.green("✓") : c.red("✗")} ${name}  ${c.dim(short(got, WIDTH - name.length - 6))}`),
     progress: (text) => {
       if (stderr.isTTY === true) stderr.write(`${clear}${c.dim(`  … ${text}`)}`);
       else stderr.write(`… ${text}\n`);
@@ -50,10 +60,16 @@ function jsonLines(verdicts: readonly Verdict[]): string {
 }
 
 function renderTable(verdicts: readonly Verdict[], seconds: number, c: ReturnType<typeof pc.createColors>): string {
-  const table = new Table({ head: ["", "verdict", "expected", "got"], style: { head: [], border: [] }, colWidths: [3, 43, 34, 42], wordWrap: true });
+  const table = new Table({
+    head: ["", "verdict", "expected", "got"],
+    style: { head: [], border: [] },
+    colWidths: [3, 43, 34, 42],
+    wordWrap: true,
+  });
   for (const { name, expected, got, ok } of verdicts) table.push([ok ? c.green("✓") : c.red("✗"), name, expected, got]);
   const red = verdicts.filter((verdict) => !verdict.ok).length;
-  const sum = red === 0 ? c.green(`all ${verdicts.length} as expected`) : c.red(`${red} of ${verdicts.length} not as expected`);
+  const sum =
+    red === 0 ? c.green(`all ${verdicts.length} as expected`) : c.red(`${red} of ${verdicts.length} not as expected`);
   return `\n${table.toString()}\n\n${sum}, in ${seconds.toFixed(1)} s\n`;
 }
 

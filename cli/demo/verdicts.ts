@@ -73,6 +73,6 @@ async function attempt(check: () => Promise<Finding> | Finding): Promise<Finding
   try {
     return await check();
   } catch (thrown) {
-    return { ok: false, got: thrown instanceof Error ? thrown.message.split("\n")[0] ?? "" : String(thrown) };
+    return { ok: false, got: thrown instanceof Error ? (thrown.message.split("\n")[0] ?? "") : String(thrown) };
   }
 }

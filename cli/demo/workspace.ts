@@ -22,7 +22,8 @@ export function packageRoot(): string {
 export function createWorkspace(prefix: string): { readonly folder: string; remove(): void } {
   removeAbandoned();
   const folder = mkdtempSync(join(tmpdir(), `${FOLDER_PREFIX}${process.pid}-`));
-  for (const name of ["manifests", "slo"]) copyWithAddresses(join(packageRoot(), "cli/demo/files", name), join(folder, name), prefix);
+  for (const name of ["manifests", "slo"])
+    copyWithAddresses(join(packageRoot(), "cli/demo/files", name), join(folder, name), prefix);
   for (const name of ["policies", "logs", "tokens", "dashboards"]) mkdirSync(join(folder, name));
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }

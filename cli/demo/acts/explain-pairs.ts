@@ -10,13 +10,17 @@ const TARGETS = ["web", "checkout", "payments"] as const satisfies readonly Work
 
 /** Every ordered pair of workloads: what the proxy did, and what `outrider explain` says it would do. */
 export async function explainPairs(stage: Stage): Promise<Finding> {
-  const folder = stage.sabotage === "blind-explain" ? blindFolder(stage) : stage.layout.manifests;
+  const folder = stage.broken.has("blind-explain") ? blindFolder(stage) : stage.layout.manifests;
   const pairs = WORKLOADS.flatMap((from) => TARGETS.filter((to) => to !== from).map((to) => ({ from, to })));
   const differing: string[] = [];
   for (const { from, to } of pairs) {
     const { last } = await stage.call(from, to);
     const passed = last.headers["x-outrider-denied-by"] === undefined;
-    const said = await explainConnection({ folder, from: `${NAMESPACE}/${from}`, to: `${NAMESPACE}/${to}:${POD_PORT.inbound}` });
+    const said = await explainConnection({
+      folder,
+      from: `${NAMESPACE}/${from}`,
+      to: `${NAMESPACE}/${to}:${POD_PORT.inbound}`,
+    });
     if (said.allowed !== passed) differing.push(`${from}→${to}`);
   }
   const got = differing.length === 0 ? `${pairs.length} pairs agree` : `differs: ${differing.join(", ")}`;

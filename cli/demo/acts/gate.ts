@@ -1,8 +1,8 @@
-import { type AppliedPod, admit, type Pod, type ReviewAnswer, reviewEphemeral } from "./review.ts";
-import { goodPod } from "./pods.ts";
 import type { Stage } from "../stage.ts";
-import type { Supplies } from "./supply.ts";
 import type { Finding, VerdictName } from "../verdicts.ts";
+import { goodPod } from "./pods.ts";
+import { type AppliedPod, admit, type Pod, type ReviewAnswer, reviewEphemeral } from "./review.ts";
+import type { Supplies } from "./supply.ts";
 
 /** An image pinned to the digest that was verified, its tag kept for people. */
 const PINNED = /:[^@/]+@sha256:[0-9a-f]{64}$/;
@@ -33,7 +33,7 @@ function refusals({ images }: Supplies): readonly (readonly [VerdictName, Pod, r
     ["attestation is not a signature", goodPod(images.attested), ["IMG_UNSIGNED"]],
     [
       "privileged refused",
-      { ...good, spec: { ...good.spec, containers: [{ ...main, securityContext: { privileged: true } }] } },
+      { ...good, spec: { ...good.spec, containers: [{ ...main, name: "shop", image: images.simple, securityContext: { privileged: true } }] } },
       ["PSS_PRIVILEGED", "spec.containers[0].securityContext.privileged"],
     ],
     [
@@ -46,7 +46,11 @@ function refusals({ images }: Supplies): readonly (readonly [VerdictName, Pod, r
       { ...good, spec: { ...good.spec, volumes: [{ name: "data", image: { reference: images.unsigned } }] } },
       ["IMG_UNSIGNED", "spec.volumes[0].image.reference"],
     ],
-    ["Rego rule refused", { ...good, metadata: { ...good.metadata, labels: { app: "shop" } } }, ["required-labels", "owner"]],
+    [
+      "Rego rule refused",
+      { ...good, metadata: { ...good.metadata, labels: { app: "shop" } } },
+      ["required-labels", "owner"],
+    ],
     ["tampered digest refused", goodPod(images.tampered), ["IMG_DIGEST_MISMATCH"]],
   ];
 }
@@ -71,7 +75,10 @@ async function injectedOnce(stage: Stage, applied: AppliedPod | undefined): Prom
   const again = await admit(stage.layout, applied.pod);
   const sidecars = (again.pod.spec.initContainers ?? []).filter((container) => container.name === SIDECAR);
   const native = sidecars.filter((container) => container.restartPolicy === "Always").length;
-  return { ok: sidecars.length === 1 && native === 1, got: `${sidecars.length} sidecar after 2 passes, ${native} native` };
+  return {
+    ok: sidecars.length === 1 && native === 1,
+    got: `${sidecars.length} sidecar after 2 passes, ${native} native`,
+  };
 }
 
 async function refused(stage: Stage, pod: Pod, needles: readonly string[]): Promise<Finding> {
@@ -92,9 +99,22 @@ function refusalFinding(stage: Stage, answer: ReviewAnswer, needles: readonly st
   if (answer.allowed) return { ok: false, got: "admitted" };
   stage.transcript.quote(message);
   const missing = needles.filter((needle) => !message.includes(needle));
-  return { ok: missing.length === 0, got: missing.length === 0 ? `refused: ${needles.join(" at ")}` : `refused without ${missing.join(", ")}: ${firstReason(answer)}` };
+  return {
+    ok: missing.length === 0,
+    got:
+      missing.length === 0
+        ? `refused: ${needles.join(" at ")}`
+        : `refused without ${missing.join(", ")}: ${firstReason(answer)}`,
+  };
 }
 
 function firstReason(answer: ReviewAnswer): string {
-  return answer.status?.message?.split("\n").find((line) => /[A-Z]+_[A-Z]+/.test(line))?.trim() ?? answer.status?.message ?? "no reason";
+  return (
+    answer.status?.message
+      ?.split("\n")
+      .find((line) => /[A-Z]+_[A-Z]+/.test(line))
+      ?.trim() ??
+    answer.status?.message ??
+    "no reason"
+  );
 }

@@ -1,11 +1,9 @@
-import { readFileSync } from "node:fs";
 import { request } from "node:http";
-import { ask, askJson, until } from "../client.ts";
-import { NAMESPACE, POD_PORT, podName, TRUST_DOMAIN, WORKLOADS, type WorkloadName } from "../layout.ts";
+import { NAMESPACE, POD_PORT, TRUST_DOMAIN } from "../layout.ts";
 import type { Stage } from "../stage.ts";
-import { EXPECTED, type Finding } from "../verdicts.ts";
-import { explainPairs } from "./explain-pairs.ts";
+import type { Finding } from "../verdicts.ts";
 import { csrWithoutProof } from "./csr.ts";
+import { explainPairs } from "./explain-pairs.ts";
 import { rotationUnderTraffic } from "./rotation.ts";
 
 const WORKER_ID = `spiffe://${TRUST_DOMAIN}/ns/${NAMESPACE}/sa/worker`;

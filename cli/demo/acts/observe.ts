@@ -36,7 +36,17 @@ function countOf(exposition: string): number {
   const wanted = ['direction="inbound"', 'service="web"', 'peer="batch"'];
   const samples = exposition.split("\n").filter((line) => line.startsWith(`${SIDECAR_METRICS.requests.name}{`));
   const ours = samples.filter((line) => wanted.every((label) => line.includes(label)));
-  return ours.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf("}") + 1).trim().split(" ")[0]), 0);
+  return ours.reduce(
+    (sum, line) =>
+      sum +
+      Number(
+        line
+          .slice(line.lastIndexOf("}") + 1)
+          .trim()
+          .split(" ")[0],
+      ),
+    0,
+  );
 }
 
 async function traceCrosses(stage: Stage): Promise<Finding> {
@@ -49,7 +59,10 @@ async function traceCrosses(stage: Stage): Promise<Finding> {
   }, ARRIVAL_DEADLINE_MS);
   if (widest === undefined) return { ok: false, got: "no trace arrived" };
   const { traceId, services, spans } = widest;
-  return { ok: THREE.every((name) => services.includes(name)), got: `${traceId.slice(0, 8)}… ${services.join(", ")}; ${spans.length} spans` };
+  return {
+    ok: THREE.every((name) => services.includes(name)),
+    got: `${traceId.slice(0, 8)}… ${services.join(", ")}; ${spans.length} spans`,
+  };
 }
 
 async function mapHasEdges(stage: Stage): Promise<Finding> {
@@ -62,4 +75,5 @@ async function mapHasEdges(stage: Stage): Promise<Finding> {
   return { ok: complete === true, got: seen.length === 0 ? "no edges" : seen.join(", ") };
 }
 
-export const overview = (stage: Stage): Promise<Overview> => askJson<Overview>(`http://${stage.layout.web}/api/v1/overview`);
+export const overview = (stage: Stage): Promise<Overview> =>
+  askJson<Overview>(`http://${stage.layout.web}/api/v1/overview`);

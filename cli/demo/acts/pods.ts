@@ -12,7 +12,11 @@ export interface Container {
 export interface Pod {
   readonly apiVersion: "v1";
   readonly kind: "Pod";
-  readonly metadata: { readonly name: string; readonly namespace: string; readonly labels: Readonly<Record<string, string>> };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly labels: Readonly<Record<string, string>>;
+  };
   readonly spec: {
     readonly containers: readonly Container[];
     readonly initContainers?: readonly Container[];
@@ -38,7 +42,11 @@ export function goodPod(image: string): Pod {
           image,
           ports: [{ name: "http", containerPort: 8080 }],
           resources: { requests: limits, limits },
-          securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"] } },
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ["ALL"] },
+          },
         },
       ],
     },

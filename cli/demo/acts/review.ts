@@ -34,7 +34,9 @@ export async function admit(layout: Layout, pod: Pod): Promise<AppliedPod> {
   const operations = patchOf(mutated);
   const patched = structuredClone(pod);
   applyPatch(patched, operations);
-  const validated = mutated.allowed ? await review(layout, "validate", { operation: "CREATE", object: patched }) : mutated;
+  const validated = mutated.allowed
+    ? await review(layout, "validate", { operation: "CREATE", object: patched })
+    : mutated;
   const patchText = operations.map((operation) => JSON.stringify(operation)).join("\n");
   return { pod: patched, patchText, validated, evidence: Object.values(validated.auditAnnotations ?? {}) };
 }
@@ -60,7 +62,11 @@ async function review(layout: Layout, path: "mutate" | "validate", asked: Asked)
   };
   const json = { apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", request };
   const url = `https://${layout.webhook}/${path}?timeout=10s`;
-  const answer = await askJson<{ response: ReviewAnswer }>(url, { json, ca: readFileSync(layout.webhookCa, "utf8"), deadlineMs: 11_000 });
+  const answer = await askJson<{ response: ReviewAnswer }>(url, {
+    json,
+    ca: readFileSync(layout.webhookCa, "utf8"),
+    deadlineMs: 11_000,
+  });
   return answer.response;
 }
 

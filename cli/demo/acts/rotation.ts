@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { ask, until } from "../client.ts";
-import { WORKLOADS, type WorkloadName } from "../layout.ts";
+import { WORKLOADS } from "../layout.ts";
 import type { Stage } from "../stage.ts";
 import type { Finding } from "../verdicts.ts";
 import { certificateOf } from "./sidecar-admin.ts";
@@ -15,9 +15,13 @@ const PEM_BLOCK = /-----BEGIN CERTIFICATE-----/g;
 export async function rotationUnderTraffic(stage: Stage): Promise<Finding> {
   const before = await serials(stage);
   const traffic = startTraffic(stage);
-  const rotated = await ask(`http://${stage.layout.meshAdmin}/v1/roots/rotate`, { method: "POST" }).catch((error: Error) => error);
-  for (const name of WORKLOADS) await ask(`${stage.admin(name)}/certificates/renew`, { method: "POST" }).catch(() => {});
-  const renewed = rotated instanceof Error ? undefined : await until(() => allChanged(stage, before), RENEWED_DEADLINE_MS);
+  const rotated = await ask(`http://${stage.layout.meshAdmin}/v1/roots/rotate`, { method: "POST" }).catch(
+    (error: Error) => error,
+  );
+  for (const name of WORKLOADS)
+    await ask(`${stage.admin(name)}/certificates/renew`, { method: "POST" }).catch(() => {});
+  const renewed =
+    rotated instanceof Error ? undefined : await until(() => allChanged(stage, before), RENEWED_DEADLINE_MS);
   const { ok, failed } = await traffic.stop();
   const roots = readFileSync(stage.layout.bundleFile, "utf8").match(PEM_BLOCK)?.length ?? 0;
   const got = `${renewed === true ? "all serials new" : "serials unchanged"}, ${roots} roots trusted, ${ok} requests, ${failed} failed`;

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Overview } from "../../../collector/overview.ts";
 import { COLLECTOR_METRICS } from "../../../collector/metrics.ts";
+import type { Overview } from "../../../collector/overview.ts";
 import { checkDashboard, writeDashboards } from "../../../dashboards/generate.ts";
 import { ask } from "../client.ts";
 import type { Stage } from "../stage.ts";
@@ -13,7 +13,7 @@ export async function seeAct(stage: Stage): Promise<void> {
   stage.transcript.act("See", `http://${stage.layout.web}/`);
   await stage.judge("page answers", () => pageAnswers(stage));
   const files = await writeDashboards(join(stage.layout.folder, "dashboards"));
-  if (stage.sabotage === "rename-metric") renameMetric(files);
+  if (stage.broken.has("rename-metric")) renameMetric(files);
   for (const file of files) stage.transcript.say(`wrote ${file}`);
   await stage.judge("dashboard JSON loads through the SDK's types", () => dashboardsLoad(files));
 }
@@ -26,18 +26,27 @@ async function pageAnswers(stage: Stage): Promise<Finding> {
   const model: Overview = await overview(stage);
   const live = model.instances.filter((instance) => instance.state === "up").length;
   const ok = code.status === 200 && code.text.length > 0 && live >= 6 && model.slos.length > 0;
-  return { ok, got: `page ${page.status}, script ${Math.round(code.text.length / 1024)} KiB, ${live} parts up, ${model.slos.length} SLO` };
+  return {
+    ok,
+    got: `page ${page.status}, script ${Math.round(code.text.length / 1024)} KiB, ${live} parts up, ${model.slos.length} SLO`,
+  };
 }
 
 function dashboardsLoad(files: readonly string[]): Finding {
   const problems = files.flatMap((file) => checkDashboard(JSON.parse(readFileSync(file, "utf8"))));
   const first = problems[0];
   if (files.length === 0) return { ok: false, got: "no dashboard written" };
-  return { ok: first === undefined, got: first === undefined ? `${files.length} boards, 0 problems` : `${problems.length} problems: ${first.message}` };
+  return {
+    ok: first === undefined,
+    got: first === undefined ? `${files.length} boards, 0 problems` : `${problems.length} problems: ${first.message}`,
+  };
 }
 
 function renameMetric(files: readonly string[]): void {
   for (const file of files) {
-    writeFileSync(file, readFileSync(file, "utf8").replaceAll(COLLECTOR_METRICS.burnRate.name, "outrider_slo_burn_speed"));
+    writeFileSync(
+      file,
+      readFileSync(file, "utf8").replaceAll(COLLECTOR_METRICS.burnRate.name, "outrider_slo_burn_speed"),
+    );
   }
 }

@@ -4,6 +4,8 @@ import type { Stage } from "../stage.ts";
 
 /** The certificate a sidecar holds now, from its admin port. */
 export async function certificateOf(stage: Stage, name: WorkloadName): Promise<{ serial: string; spiffeId: string }> {
-  const { certificate } = await askJson<{ certificate: { serial: string; spiffeId: string } }>(`${stage.admin(name)}/config`);
+  const { certificate } = await askJson<{ certificate: { serial: string; spiffeId: string } }>(
+    `${stage.admin(name)}/config`,
+  );
   return certificate;
 }

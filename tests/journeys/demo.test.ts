@@ -1,0 +1,62 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { describe, expect, it } from "@jest/globals";
+import { VERDICT_NAMES } from "../../cli/demo/verdicts.ts";
+import { redLines, runDemo, startDemo, verdictsOf } from "../support/demo.ts";
+
+const DEMO_MS = 90_000;
+
+/** Processes and folders that belong to the demo run by `pid`. */
+function leftOvers(pid: number): string[] {
+  const folder = `outrider-demo-${pid}-`;
+  const folders = readdirSync(tmpdir()).filter((name) => name.startsWith(folder));
+  const processes = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && commandLine(name).includes(folder));
+  return [...folders, ...processes];
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+describe("the main job", () => {
+  it(
+    "is as expected on every line, twice at once, and leaves nothing behind",
+    async () => {
+      const runs = [startDemo("--json"), startDemo("--json")];
+      for (const { child, collect } of runs) {
+        const run = await collect;
+        expect(verdictsOf(run).filter((verdict) => !verdict.ok)).toEqual([]);
+        expect(verdictsOf(run).map((verdict) => verdict.name)).toEqual(VERDICT_NAMES);
+        expect(run.code).toBe(0);
+        expect(leftOvers(child.pid ?? 0)).toEqual([]);
+      }
+    },
+    2 * DEMO_MS,
+  );
+
+  it("refuses a sabotage it does not know, names the near one and starts nothing", async () => {
+    const run = await runDemo("--sabotage", "drop-polcy");
+    expect(run.code).toBe(2);
+    expect(run.stdout).toBe("");
+    expect(run.stderr).toContain('CLI_UNKNOWN_SABOTAGE: --sabotage drop-polcy: unknown (did you mean "drop-policy"?)');
+  });
+
+  it(
+    "ends at Ctrl-C with nothing left behind, and every line it did not reach is red",
+    async () => {
+      const { child, collect } = startDemo("--json");
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      child.kill("SIGINT");
+      const run = await collect;
+      expect(run.code).toBe(1);
+      expect(run.stderr).toContain("stopped by SIGINT");
+      expect(redLines(run)).toContain("page answers");
+      expect(leftOvers(child.pid ?? 0)).toEqual([]);
+    },
+    DEMO_MS,
+  );
+});
