@@ -21,6 +21,10 @@ import { withLock } from "./lock.mjs";
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 const FOLDERS = ["cli", "sidecar", "admission", "scanner", "collector", "dashboards", "mesh", "core"];
 const OTHER_INPUTS = ["tools/build.mjs", "package-lock.json", "tsconfig.json"];
+const COPIED = [
+  ["admission/rego/library.wasm", "rego/library.wasm"],
+  ["collector/page/index.html", "page/index.html"],
+];
 const DIST = join(ROOT, "dist");
 const STAMP = join(DIST, ".built");
 const KEEP_OLD_FILES_MS = 60 * 60_000; // a process of an older build may still load its chunks
@@ -44,6 +48,7 @@ async function buildUnlessBuilt() {
   const fresh = mkdtempSync(join(ROOT, ".cache/build-"));
   try {
     await Promise.all([buildCommand(fresh), buildSidecar(fresh), buildPage(fresh)]);
+    for (const [from, to] of COPIED) if (existsSync(join(ROOT, from))) cpSync(join(ROOT, from), join(fresh, to));
     moveInto(fresh, DIST);
     removeOld(DIST);
     writeFileSync(STAMP, stamp);
@@ -77,8 +82,8 @@ function buildSidecar(outdir) {
   });
 }
 
-async function buildPage(outdir) {
-  await build({
+function buildPage(outdir) {
+  return build({
     ...common,
     entryPoints: [{ in: "collector/page/main.tsx", out: "page" }],
     outdir: join(outdir, "page"),
@@ -89,8 +94,6 @@ async function buildPage(outdir) {
     jsxImportSource: "preact",
     sourcemap: false,
   });
-  const html = join(ROOT, "collector/page/index.html");
-  if (existsSync(html)) cpSync(html, join(outdir, "page/index.html"));
 }
 
 /** Renames each file to its place; the old one, if any, is replaced in the same moment. */

@@ -1,0 +1,1 @@
+export function fail(code: string, message: string, fix?: string): never;
