@@ -5,7 +5,8 @@ export function renderExplanation(explanation: Explanation, request: string | un
   const { allowed, from, to, port, pairs, tiers } = explanation;
   const several = pairs.judged > 1 ? `  (${pairs.judged - pairs.refused} of ${pairs.judged} pod pairs pass)` : "";
   const width = Math.max(...tiers.map((tier) => tier.name.length));
-  const http = request === undefined ? "" : `  allow  ${request}: no authorization policy judges methods and paths\n`;
+  const http =
+    request === undefined || !allowed ? "" : `  allow  ${request}: no authorization policy judges methods and paths\n`;
   return `${allowed ? "allowed" : "refused"}  ${from} → ${to} port ${port}${several}\n\n${tiers.map((tier) => renderTier(tier, width)).join("")}${http}`;
 }
 

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { z } from "zod";
 import type { ClusterObjects } from "./objects.ts";
 
@@ -38,8 +39,13 @@ const selector = z.looseObject({
     .optional(),
 });
 
-const ADDRESS_RANGE = /^[0-9a-fA-F.:]{2,45}\/\d{1,3}$/;
-const addressRange = z.string().regex(ADDRESS_RANGE, 'expected an address range such as "10.0.0.0/8"');
+const addressRange = z.string().refine(isAddressRange, 'expected an address range such as "10.0.0.0/8"');
+
+function isAddressRange(text: string): boolean {
+  const [address = "", length = "", ...rest] = text.split("/");
+  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  return rest.length === 0 && /^\d{1,3}$/.test(length) && Number(length) <= bits;
+}
 
 /** @see https://kubernetes.io/docs/reference/kubernetes-api/policy-resources/network-policy-v1/ */
 const policyPeer = z
