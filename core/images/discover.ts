@@ -1,4 +1,4 @@
-import { asError, CodedError } from "../base/errors.ts";
+import { asError } from "../base/errors.ts";
 import type { Digest, Discovered } from "../policy/evidence.ts";
 import type { Artifact } from "./artifact.ts";
 import {
@@ -13,7 +13,9 @@ import type { Descriptor, ImageManifest, Manifest } from "./manifest.ts";
 import {
   COSIGN_SIGNATURE_ANNOTATION,
   COSIGN_SIMPLE_SIGNING,
+  DOCKER_MANIFEST,
   DSSE_ENVELOPE,
+  OCI_MANIFEST,
   SIGSTORE_BUNDLE_ANY,
 } from "./media-types.ts";
 import type { Repository } from "./reference.ts";
@@ -22,7 +24,7 @@ import type { RegistryClient } from "./registry-client.ts";
 /** Everything found attached to one digest, believed or not, and what kept us from finding more. */
 export interface Discovery {
   readonly artifacts: readonly Discovered<Artifact>[];
-  /** Why something that is there was not read: a cap, a wrong subject, a malformed manifest. */
+  /** Why something that is there was not read: a cap, a wrong subject, bytes that are gone. */
   readonly notes: readonly string[];
   /** Look-ups that ended without an answer; with none of these, what was not found is not there. */
   readonly failures: readonly Error[];
@@ -65,7 +67,7 @@ interface Log {
 
 async function referrerLayers(target: Target, fallbackTag: string, log: Log): Promise<Layer[]> {
   const descriptors = await referrerDescriptors(target, fallbackTag, log);
-  const manifests = await mapBounded(descriptors, (descriptor) =>
+  const manifests = await mapBounded(descriptors.filter(holdsLayers), (descriptor) =>
     tolerate(log, undefined, () => target.client.manifest(target.repository, descriptor.digest, target.signal)),
   );
   return manifests.flatMap((manifest) => {
@@ -86,6 +88,10 @@ async function referrerDescriptors(target: Target, fallbackTag: string, log: Log
   if (manifests.length > ARTIFACTS_PER_IMAGE)
     log.notes.push(`more than ${ARTIFACTS_PER_IMAGE} referrers, the rest not read`);
   return manifests.slice(0, ARTIFACTS_PER_IMAGE);
+}
+
+function holdsLayers({ mediaType }: Descriptor): boolean {
+  return mediaType === OCI_MANIFEST || mediaType === DOCKER_MANIFEST;
 }
 
 async function tagLayers(target: Target, tag: string, log: Log): Promise<Layer[]> {
@@ -145,17 +151,12 @@ async function readLayers(target: Target, layers: readonly Layer[], log: Log): P
   return read.filter((artifact) => artifact !== undefined);
 }
 
-/**
- * One look-up's failure must not hide the others' evidence. A malformed document is what its pusher made it and only
- * noted; anything else means we do not know.
- */
+/** One look-up's failure must not hide the others' evidence, nor be forgotten. */
 async function tolerate<T>(log: Log, otherwise: T, look: () => Promise<T>): Promise<T> {
   try {
     return await look();
   } catch (thrown) {
-    const error = asError(thrown);
-    if (error instanceof CodedError && error.code === "REGISTRY_MALFORMED") log.notes.push(error.message);
-    else log.failures.push(error);
+    log.failures.push(asError(thrown));
     return otherwise;
   }
 }

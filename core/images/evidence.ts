@@ -98,6 +98,7 @@ function evidenceOf(
   const signed = facts.refusals.filter(({ seen }) => seen === "signature").length;
   return {
     reference: image.text,
+    name: formatRepository(image),
     digest: { kind: "found", value: digest },
     signatures: lookup(facts.signatures, facts, "signature"),
     scan: newestScan(facts, own),

@@ -6,7 +6,7 @@ import { CHILDREN_PER_INDEX } from "./limits.ts";
 import type { Descriptor, Manifest } from "./manifest.ts";
 import type { Repository } from "./reference.ts";
 import type { RegistryClient } from "./registry-client.ts";
-import { coverIndex, verifyArtifact } from "./verify.ts";
+import { coverIndex, coverIndexScans, verifyArtifact } from "./verify.ts";
 
 export interface Gathering {
   readonly client: RegistryClient;
@@ -59,9 +59,13 @@ function merge(index: Manifest, own: ImageFacts, children: readonly ImageFacts[]
     index.digest,
     children.map(({ signatures }) => signatures),
   );
+  const scanOfChildren = coverIndexScans(
+    index.digest,
+    children.map(({ scans }) => scans[0]),
+  );
   return {
     signatures: own.signatures.length > 0 ? own.signatures : ofChildren,
-    scans: own.scans,
+    scans: own.scans.length > 0 || scanOfChildren === undefined ? own.scans : [scanOfChildren],
     refusals: [...own.refusals, ...children.flatMap(({ refusals }) => refusals)],
     failures: [...own.failures, ...children.flatMap(({ failures }) => failures)],
   };

@@ -88,7 +88,7 @@ function splitDigest(text: string): { name: string; digest?: Digest } {
 
 function splitTag(name: string, text: string): { path: string; tag?: string } {
   const colon = name.indexOf(":", name.lastIndexOf("/") + 1);
-  if (colon === -1 || name.endsWith("]")) return { path: name };
+  if (colon === -1) return { path: name };
   const tag = name.slice(colon + 1);
   if (!TAG.test(tag)) throw invalid(text, "its tag is not 1 to 128 of A-Z a-z 0-9 _ . - starting with none of . -");
   return { path: name.slice(0, colon), tag };

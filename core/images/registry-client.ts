@@ -123,7 +123,8 @@ async function fetchReferrers(
       signal,
       what,
     });
-    if (answer === undefined) return page === 0 ? undefined : capped(found, false);
+    if (answer === undefined && page === 0) return undefined;
+    if (answer === undefined) throw failure("REGISTRY_STATUS", `${what}: page ${page + 1} is not there`);
     found.push(...parseReferrers(answer.body, what));
     url = nextPage(headerOf(answer, "link"), url, what);
   }

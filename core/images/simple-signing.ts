@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Digest } from "../policy/evidence.ts";
 import { isDigest } from "./digest.ts";
+import { formatRepository, parseReference } from "./reference.ts";
 import { malformed, readJson } from "./statement.ts";
 
 const payload = z.object({
@@ -14,7 +15,7 @@ const payload = z.object({
 /** What a simple-signing payload claims. @see sigstore/cosign specs/SIGNATURE_SPEC.md, "Simple Signing" */
 export interface SimpleSigning {
   readonly digest: Digest;
-  /** host/repository as the signer wrote it, without tag and digest. */
+  /** host/repository that the signer meant, normalised. */
   readonly repository: string;
 }
 
@@ -27,9 +28,11 @@ export function readSimpleSigning(bytes: Uint8Array): SimpleSigning {
   return { digest: image["docker-manifest-digest"], repository: repositoryOf(identity["docker-reference"]) };
 }
 
-/** Drops digest and tag: "ghcr.io/acme/web:1@sha256:…" is "ghcr.io/acme/web". */
+/** As references are normalised, so that two spellings of one repository compare equal. */
 function repositoryOf(reference: string): string {
-  const name = reference.split("@")[0] ?? "";
-  const colon = name.indexOf(":", name.lastIndexOf("/") + 1);
-  return colon === -1 ? name : name.slice(0, colon);
+  try {
+    return formatRepository(parseReference(reference));
+  } catch (cause) {
+    throw malformed("critical.identity.docker-reference: is not an image reference", cause);
+  }
 }

@@ -60,6 +60,19 @@ export function coverIndex(
     .map((one) => ({ ...one, digest: index }));
 }
 
+/** A scan of an index by way of its children's: every finding of each, and as old as the oldest. */
+export function coverIndexScans(
+  index: Digest,
+  children: readonly (Verified<ScanResult> | undefined)[],
+): Verified<ScanResult> | undefined {
+  const scans = children.filter((scan) => scan !== undefined);
+  const [first] = scans;
+  if (first === undefined || scans.length < children.length) return undefined;
+  const finishedAtMs = Math.min(...scans.map((scan) => scan.finishedAtMs));
+  const findings = scans.flatMap((scan) => scan.findings);
+  return { ...first, digest: index, finishedAtMs, findings };
+}
+
 function verifySimple(
   artifact: Extract<Artifact, { kind: "simple" }>,
   digest: Digest,

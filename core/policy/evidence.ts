@@ -69,6 +69,8 @@ export interface ImageEvidence {
   readonly signatures: Lookup<readonly Verified<Signature>[]>;
   /** The newest scan that may be believed: a verified attestation or the scan store's own. */
   readonly scan: Lookup<Verified<ScanResult>>;
+  /** The reference's host/repository, normalised: what a signature's own `repository` is compared with. */
+  readonly name?: string;
   /** How much was there whether or not it verified, so that a denial can tell "unsigned" from "signed by others". */
   readonly seen?: { readonly signatures: number };
 }

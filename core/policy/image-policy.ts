@@ -119,7 +119,8 @@ function judgeSigners(judged: Judged): Violation[] {
 /** A signature counts for the authority that made it, over this very digest, and where asked over this very name. */
 function counts(one: Verified<Signature>, authority: Authority, { policy }: Judged, evidence: ImageEvidence): boolean {
   const digest: Digest | undefined = evidence.digest.kind === "found" ? evidence.digest.value : undefined;
-  const here = policy.spec.signatures?.sameRepository !== true || one.repository === nameOf(evidence.reference);
+  const here =
+    policy.spec.signatures?.sameRepository !== true || one.repository === (evidence.name ?? nameOf(evidence.reference));
   return one.signer === authority.name && one.role === "release" && one.digest === digest && here;
 }
 
