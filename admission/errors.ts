@@ -1,0 +1,51 @@
+/** Every code the gate raises or denies with. docs/errors.md has one row for each. */
+export const ADMISSION_ERRORS = {
+  REVIEW_MALFORMED: {
+    means: "the request is not an AdmissionReview of admission.k8s.io/v1",
+    fix: "register the webhook with admissionReviewVersions: [v1] and send JSON",
+  },
+  REVIEW_TOO_LARGE: {
+    means: "the review is larger than the gate reads",
+    fix: "make the object smaller; it cannot be judged, so it is refused",
+  },
+  REVIEW_DEADLINE: {
+    means: "the review was not decided before the API server's own time-out",
+    fix: "retry: look-ups go on in the background; if it stays, look at the registry or rule that is named",
+  },
+  REVIEW_BUSY: {
+    means: "the gate has as many reviews under way as it takes",
+    fix: "retry; if it stays, run more replicas of the webhook",
+  },
+  POD_TOO_MANY_IMAGES: { means: "an object names more images than the gate judges", fix: "split the object" },
+  SIDECAR_UID_TAKEN: {
+    means: "a container runs as the sidecar's own user, so it could read its keys",
+    fix: "choose another runAsUser for the container",
+  },
+  SIDECAR_CONFIG: {
+    means: "an annotation that configures the sidecar is not a Kubernetes quantity",
+    fix: 'write a quantity such as "100m" or "64Mi"',
+  },
+  REGO_VIOLATION: { means: "a Rego rule of the policy found something", fix: "follow the fix in the message" },
+  REGO_FAILED: {
+    means: "a Rego rule could not be evaluated; a failing built-in counts, too",
+    fix: "correct the rule or its parameters; until then what it covers is not admitted",
+  },
+  REGO_TIMEOUT: {
+    means: "a Rego rule ran longer than it may and was stopped",
+    fix: "make the rule cheaper; a rule that loops never ends by itself",
+  },
+  REGO_BUILTIN_MISSING: {
+    means: "compiled Rego calls a built-in that its runtime does not have",
+    fix: "rewrite the rule without that built-in and compile it again",
+  },
+  REGO_UNKNOWN_RULE: {
+    means: "a policy names a library rule that does not exist",
+    fix: "use one of the names listed in the message",
+  },
+  LOG_BROKEN: {
+    means: "the decision log's hash chain does not hold",
+    fix: "keep the file as evidence; records from the one named on were changed, removed or added",
+  },
+} as const;
+
+export type AdmissionCode = keyof typeof ADMISSION_ERRORS;

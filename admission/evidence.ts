@@ -1,0 +1,90 @@
+import { asError } from "../core/base/errors.ts";
+import type { ImageReference } from "../core/images/reference.ts";
+import type { ImageEvidence } from "../core/policy/evidence.ts";
+import type { Authority, ImagePolicy } from "../core/policy/image-policy-schema.ts";
+import type { Subject } from "./containers.ts";
+import type { RegoFinding, RegoRunner } from "./rego.ts";
+import { regoInput } from "./rego-input.ts";
+import type { ImageRule, RegoRule, Rules } from "./rules.ts";
+
+/** Images of one object looked up at the same time. */
+export const EVIDENCE_CONCURRENCY = 16;
+
+/** Where evidence about images comes from; core/images in the service, anything in a test. */
+export interface EvidenceSource {
+  /** Never throws; what could not be found out by `signal`'s time is `failed`. */
+  collect(image: ImageReference, authorities: readonly Authority[], signal: AbortSignal): Promise<ImageEvidence>;
+}
+
+/** Everything learnt about a subject before it is judged. */
+export interface Evidence {
+  readonly images: readonly { readonly rule: ImageRule; readonly found: readonly PolicyEvidence[] }[];
+  readonly rego: readonly RegoOutcome[];
+}
+
+/** Evidence verified against one policy's authorities: it is no other policy's. */
+export interface PolicyEvidence {
+  readonly policy: ImagePolicy;
+  readonly evidence: ImageEvidence;
+}
+
+export interface RegoOutcome {
+  readonly rule: RegoRule;
+  readonly result:
+    | { readonly kind: "found"; readonly findings: readonly RegoFinding[] }
+    | { readonly kind: "failed"; readonly cause: Error };
+}
+
+export interface EvidenceSources {
+  readonly images: EvidenceSource;
+  readonly rego: RegoRunner;
+}
+
+/** Asks every source that a rule wants asked, all at once, within `signal`'s time. */
+export async function gather(
+  subject: Subject,
+  rules: Rules,
+  sources: EvidenceSources,
+  signal: AbortSignal,
+): Promise<Evidence> {
+  const due = subject.newPods.length + subject.relabelled.length > 0;
+  const [images, rego] = await Promise.all([
+    gatherImages(rules.images, sources.images, signal),
+    Promise.all(due ? rules.rego.map((rule) => runRego(subject, rule, sources.rego, signal)) : []),
+  ]);
+  return { images, rego };
+}
+
+async function gatherImages(
+  rules: readonly ImageRule[],
+  source: EvidenceSource,
+  signal: AbortSignal,
+): Promise<Evidence["images"]> {
+  const results: Evidence["images"][number][] = new Array(rules.length);
+  const waiting = rules.entries();
+  const worker = async () => {
+    for (const [index, rule] of waiting) results[index] = { rule, found: await evidenceFor(rule, source, signal) };
+  };
+  await Promise.all(Array.from({ length: Math.min(EVIDENCE_CONCURRENCY, rules.length) }, worker));
+  return results;
+}
+
+function evidenceFor(rule: ImageRule, source: EvidenceSource, signal: AbortSignal): Promise<PolicyEvidence[]> {
+  const { reference, policies, trusted } = rule;
+  if (reference === undefined || trusted) return Promise.resolve([]);
+  return Promise.all(
+    policies.map(async (policy) => ({
+      policy,
+      evidence: await source.collect(reference, policy.spec.authorities, signal),
+    })),
+  );
+}
+
+async function runRego(subject: Subject, rule: RegoRule, rego: RegoRunner, signal: AbortSignal): Promise<RegoOutcome> {
+  try {
+    const findings = await rego.run(rule.library, regoInput(subject, rule.parameters), signal);
+    return { rule, result: { kind: "found", findings } };
+  } catch (thrown) {
+    return { rule, result: { kind: "failed", cause: asError(thrown) } };
+  }
+}

@@ -1,0 +1,35 @@
+import { type GateDeps, gate } from "./gate.ts";
+import { injectSidecar } from "./inject.ts";
+import { isAdmitted, type Verdict } from "./judge.ts";
+import { type PatchOperation, pinImages } from "./pin.ts";
+import type { ReviewRequest } from "./review.ts";
+
+/** What /mutate answers. */
+export interface Mutation {
+  readonly verdict: Verdict;
+  readonly operations: readonly PatchOperation[];
+  readonly warnings: readonly string[];
+  /** The object will be refused, and /validate is the one that says so. */
+  readonly left: boolean;
+}
+
+/**
+ * Pins every image whose digest is known, and gives the pod its sidecar where it would be admitted. One that would not
+ * gets no sidecar, so that /validate names places as its author wrote them. Only a pod that cannot have the sidecar it
+ * must have is refused here.
+ *
+ * @param sidecarImage  pinned by digest; absent when the gate injects nothing
+ */
+export async function mutate(
+  request: ReviewRequest,
+  deps: GateDeps,
+  sidecarImage: string | undefined,
+  signal: AbortSignal,
+): Promise<Mutation> {
+  const verdict = await gate(request, deps, false, signal);
+  const pins = pinImages(verdict);
+  if (!isAdmitted(verdict)) return { verdict, operations: pins, warnings: [], left: true };
+  const { operations, warnings, refused } = injectSidecar(verdict, sidecarImage);
+  if (refused === undefined) return { verdict, operations: [...pins, ...operations], warnings, left: false };
+  return { verdict: { ...verdict, parts: [...verdict.parts, refused] }, operations: [], warnings, left: false };
+}

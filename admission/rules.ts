@@ -1,0 +1,104 @@
+import { formatRepository, type ImageReference, parseReference } from "../core/images/reference.ts";
+import { matchesImage } from "../core/policy/image-glob.ts";
+import { coversNamespace } from "../core/policy/image-policy.ts";
+import type { ImagePolicy } from "../core/policy/image-policy-schema.ts";
+import { levelOfLabels, type PodSecurityLevel, strictestLevel } from "../core/policy/pod-security.ts";
+import type { ImageAt } from "../core/policy/pod-spec.ts";
+import type { Subject } from "./containers.ts";
+
+export type PolicyMode = ImagePolicy["spec"]["mode"];
+
+/** One image with every policy that covers it. None means nobody vouches: it is refused. */
+export interface ImageRule {
+  readonly image: ImageAt;
+  /** Absent when the text is no reference; then `invalid` says why. */
+  readonly reference?: ImageReference;
+  readonly invalid?: unknown;
+  readonly policies: readonly ImagePolicy[];
+  /** The gate's own configuration vouches for this exact digest. */
+  readonly trusted: boolean;
+}
+
+/** A Pod Security level that somebody asks for. */
+export interface LevelRule {
+  readonly level: PodSecurityLevel;
+  /** "ImagePolicy production", "Namespace shop" */
+  readonly rule: string;
+  readonly mode: PolicyMode;
+}
+
+export interface RegoRule {
+  readonly library: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly rule: string;
+  readonly mode: PolicyMode;
+}
+
+/** Everything that has a say about one subject. */
+export interface Rules {
+  readonly images: readonly ImageRule[];
+  readonly levels: readonly LevelRule[];
+  readonly rego: readonly RegoRule[];
+  /** Whether a policy wants the sidecar in this namespace. */
+  readonly inject: boolean;
+}
+
+/**
+ * Which rules apply to a subject.
+ *
+ * @param labels  of the subject's namespace
+ * @param trustedImage  the injected sidecar's exact reference, when the gate's configuration alone vouches for it
+ */
+export function rulesFor(
+  subject: Subject,
+  policies: readonly ImagePolicy[],
+  labels: Readonly<Record<string, string>>,
+  trustedImage?: string,
+): Rules {
+  const here = policies.filter((policy) => coversNamespace(policy, subject.namespace));
+  return {
+    images: subject.newImages.map((image) => imageRule(image, here, trustedImage)),
+    levels: levelRules(here, labels, subject.namespace),
+    rego: here.flatMap(({ metadata, spec }) =>
+      (spec.pods?.rego ?? []).map((rego) => ({ ...rego, rule: `ImagePolicy ${metadata.name}`, mode: spec.mode })),
+    ),
+    inject: here.some(({ spec }) => spec.pods?.inject === true),
+  };
+}
+
+function imageRule(image: ImageAt, policies: readonly ImagePolicy[], trustedImage: string | undefined): ImageRule {
+  try {
+    const reference = parseReference(image.reference);
+    const name = formatRepository(reference);
+    const covering = policies.filter(({ spec }) => spec.match.images.some((glob) => matchesImage(glob, name)));
+    return { image, reference, policies: covering, trusted: image.reference === trustedImage };
+  } catch (invalid) {
+    return { image, invalid, policies: [], trusted: false };
+  }
+}
+
+/** The strictest level that is enforced, and a stricter one that only warns. */
+function levelRules(
+  policies: readonly ImagePolicy[],
+  labels: Readonly<Record<string, string>>,
+  namespace: string,
+): LevelRule[] {
+  const ofLabel = levelOfLabels(labels);
+  const asked: LevelRule[] = [
+    ...(ofLabel === undefined ? [] : [{ level: ofLabel, rule: `Namespace ${namespace}`, mode: "enforce" as const }]),
+    ...policies.flatMap(({ metadata, spec }) => {
+      const level = spec.pods?.podSecurity;
+      return level === undefined ? [] : [{ level, rule: `ImagePolicy ${metadata.name}`, mode: spec.mode }];
+    }),
+  ];
+  const enforced = strictest(asked.filter(({ mode }) => mode === "enforce"));
+  const advised = strictest(asked.filter(({ mode }) => mode !== "enforce"));
+  const adds =
+    advised !== undefined && strictestLevel([enforced?.level, advised.level]) !== (enforced?.level ?? "privileged");
+  return [...(enforced === undefined ? [] : [enforced]), ...(adds ? [advised] : [])];
+}
+
+function strictest(rules: readonly LevelRule[]): LevelRule | undefined {
+  const level = strictestLevel(rules.map((rule) => rule.level));
+  return rules.find((rule) => rule.level === level);
+}
