@@ -45,7 +45,9 @@ export async function buildProgram(): Promise<Command> {
   program
     .command("version")
     .description("print the version of outrider and of the Node it runs on")
-    .action(() => process.stdout.write(`outrider ${VERSION} (node ${process.versions.node})\n`));
+    .action(() => {
+      process.stdout.write(`outrider ${VERSION} (node ${process.versions.node})\n`);
+    });
   for (const command of program.commands) command.exitOverride();
   return program;
 }

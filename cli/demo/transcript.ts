@@ -62,19 +62,20 @@ function jsonLines(verdicts: readonly Verdict[]): string {
 function renderTable(verdicts: readonly Verdict[], seconds: number, c: ReturnType<typeof pc.createColors>): string {
   const table = new Table({
     head: ["", "verdict", "expected", "got"],
-    style: { head: [], border: [] },
-    colWidths: [3, 43, 34, 42],
-    wordWrap: true,
+    style: { head: [], border: [], compact: true },
+    colWidths: [3, 45, 46, 60],
   });
   for (const { name, expected, got, ok } of verdicts) table.push([ok ? c.green("✓") : c.red("✗"), name, expected, got]);
   const red = verdicts.filter((verdict) => !verdict.ok).length;
-  const sum =
-    red === 0 ? c.green(`all ${verdicts.length} as expected`) : c.red(`${red} of ${verdicts.length} not as expected`);
+  const all = `${verdicts.length} lines`;
+  const sum = red === 0 ? c.green(`all ${all} as expected`) : c.red(`${red} of ${all} not as expected`);
   return `\n${table.toString()}\n\n${sum}, in ${seconds.toFixed(1)} s\n`;
 }
 
+/** Quoted lines, with long digests and long lines cut: the whole text is in the part's log. */
 function indent(text: string): string[] {
-  return text.trimEnd().split("\n");
+  const shortened = text.trimEnd().replaceAll(/(sha256:[0-9a-f]{8})[0-9a-f]{56}/g, "$1…");
+  return shortened.split("\n").map((line) => short(line, WIDTH));
 }
 
 function short(text: string, length: number): string {

@@ -33,7 +33,13 @@ function refusals({ images }: Supplies): readonly (readonly [VerdictName, Pod, r
     ["attestation is not a signature", goodPod(images.attested), ["IMG_UNSIGNED"]],
     [
       "privileged refused",
-      { ...good, spec: { ...good.spec, containers: [{ ...main, name: "shop", image: images.simple, securityContext: { privileged: true } }] } },
+      {
+        ...good,
+        spec: {
+          ...good.spec,
+          containers: [{ ...main, name: "shop", image: images.simple, securityContext: { privileged: true } }],
+        },
+      },
       ["PSS_PRIVILEGED", "spec.containers[0].securityContext.privileged"],
     ],
     [
@@ -97,7 +103,7 @@ async function ephemeralRefused(stage: Stage, { images }: Supplies): Promise<Fin
 function refusalFinding(stage: Stage, answer: ReviewAnswer, needles: readonly string[]): Finding {
   const message = answer.status?.message ?? "";
   if (answer.allowed) return { ok: false, got: "admitted" };
-  stage.transcript.quote(message);
+  stage.transcript.quote(deniedPart(message));
   const missing = needles.filter((needle) => !message.includes(needle));
   return {
     ok: missing.length === 0,
@@ -106,6 +112,13 @@ function refusalFinding(stage: Stage, answer: ReviewAnswer, needles: readonly st
         ? `refused: ${needles.join(" at ")}`
         : `refused without ${missing.join(", ")}: ${firstReason(answer)}`,
   };
+}
+
+/** The refusal as the API server shows it, without the images that passed. */
+function deniedPart(message: string): string {
+  const lines = message.split("\n").filter((line) => line.trim() !== "" && !line.trim().startsWith("rule: "));
+  const passed = lines.findIndex((line) => /^ {2}allow /.test(line));
+  return lines.slice(0, passed === -1 ? undefined : passed).join("\n");
 }
 
 function firstReason(answer: ReviewAnswer): string {
