@@ -3,6 +3,7 @@ import { readImportTable, tableUnder } from "./support/import-table.ts";
 import { type Node, parseSource, quantile, readSources, type Source } from "./support/sources.ts";
 
 const PURE_FOLDERS = ["core/wire/", "core/policy/", "core/slo/"];
+const PURE_PACKAGES = /^zod$|^kubernetes-types\//;
 const OUTSIDE_THE_LANGUAGE = ["process", "Buffer", "performance", "crypto", "fetch", "require", "navigator"];
 const TIMERS = ["setTimeout", "setInterval", "setImmediate", "queueMicrotask"];
 
@@ -49,10 +50,10 @@ describe("the import table of docs/ARCHITECTURE.md", () => {
 describe("core/wire, core/policy and core/slo are pure", () => {
   const pure = sources.filter(({ path }) => PURE_FOLDERS.some((folder) => path.startsWith(folder)));
 
-  it("imports no node: module and no package", () => {
+  it("imports no node: module and no package but zod and types", () => {
     const outside = pure.flatMap(({ path, imports }) =>
       imports
-        .filter(({ file, specifier }) => file === undefined && specifier !== "zod")
+        .filter(({ file, specifier }) => file === undefined && !PURE_PACKAGES.test(specifier))
         .map((i) => `${path} imports ${i.specifier}`),
     );
     expect(outside).toEqual([]);
@@ -115,7 +116,7 @@ describe("each service has one path file", () => {
     const flow = source?.functions.filter((candidate) => candidate.name === name) ?? [];
     expect({ path, name, found: flow.length > 0 }).toEqual({ path, name, found: true });
     expect(Math.max(...flow.map(({ codeLines }) => codeLines))).toBeLessThanOrEqual(25);
-    expect(Math.max(...flow.map(({ codeLines }) => codeLines))).toBeGreaterThanOrEqual(4);
+    expect(Math.max(...flow.map(({ codeLines }) => codeLines))).toBeGreaterThanOrEqual(3);
   });
 });
 

@@ -37,7 +37,7 @@ describe("error codes", () => {
 
   it("that have a row are used", () => {
     const tools = ["run.mjs", "install.mjs", "real.mjs", "parts.mjs", "build.mjs", "lock.mjs"];
-    const texts = sources.filter(({ path }) => !path.endsWith("/errors.ts")).map(({ text }) => text);
+    const texts = sources.filter(({ path }) => !/(\/|-)errors\.ts$/.test(path)).map(({ text }) => text);
     texts.push(...tools.map((name) => read(`tools/${name}`)), read("core/base/errors.ts"));
     const all = texts.join("\n");
     expect(listed().filter((code) => !new RegExp(`\\b${code}\\b`).test(all))).toEqual([]);
@@ -70,7 +70,7 @@ describe("README.md", () => {
 
   it("names only npm scripts that exist, and the two that a newcomer needs", () => {
     const scripts = Object.keys(JSON.parse(read("package.json")).scripts);
-    const named = [...text.matchAll(/npm (?:run )?((?!run\b)[a-z:]+)/g)].map(([, script]) => script);
+    const named = [...text.matchAll(/(?:^|`)npm (?:run )?((?!run\b)[a-z:]+)/gm)].map(([, script]) => script);
     expect(named.filter((script) => !scripts.includes(script ?? ""))).toEqual([]);
     expect(named).toEqual(expect.arrayContaining(["demo", "test"]));
   });

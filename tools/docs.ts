@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import type { MetricSpec } from "../core/base/metric.ts";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
-const FOLDERS = ["cli", "admission", "scanner", "mesh", "sidecar", "collector", "dashboards", "core"];
+const FOLDERS = ["core", "admission", "scanner", "mesh", "sidecar", "collector", "dashboards", "cli"];
 const CLI_COLUMNS = 100; // commander wraps help at the terminal's width; a file has none
 
 export interface ErrorRow {
@@ -20,21 +20,25 @@ export interface ErrorRow {
 export type ErrorTables = ReadonlyMap<string, readonly ErrorRow[]>;
 export type MetricTables = ReadonlyMap<string, readonly MetricSpec[]>;
 
-/** Every `*_ERRORS` table of every errors.ts, and of tools/errors.json. */
+/** Every `*_ERRORS` table of every errors.ts, and of tools/errors.json. What a folder passes on stays with its source. */
 export async function readErrorTables(): Promise<ErrorTables> {
-  const tables = new Map<string, readonly ErrorRow[]>();
-  for (const path of ["core/base/errors.ts", ...files("errors.ts").filter((path) => path !== "core/base/errors.ts")]) {
-    const exported = await exportsOf(path, /_ERRORS$/);
-    tables.set(dirname(path), exported.flatMap(rowsOf));
-  }
-  tables.set("tools", rowsOf(JSON.parse(readFileSync(join(ROOT, "tools/errors.json"), "utf8"))));
-  return tables;
+  const tables = new Map<string, ErrorRow[]>();
+  const seen = new Set<string>();
+  const add = (folder: string, rows: readonly ErrorRow[]) => {
+    const own = rows.filter((row) => !seen.has(JSON.stringify(row)));
+    for (const row of own) seen.add(JSON.stringify(row));
+    tables.set(folder, [...(tables.get(folder) ?? []), ...own]);
+  };
+  for (const path of files(/(^|-|\/)errors\.ts$/))
+    add(dirname(path), (await exportsOf(path, /_ERRORS$/)).flatMap(rowsOf));
+  add("tools", rowsOf(JSON.parse(readFileSync(join(ROOT, "tools/errors.json"), "utf8"))));
+  return new Map([...tables].filter(([, rows]) => rows.length > 0));
 }
 
 /** Every `*_METRICS` catalogue of every metrics.ts. */
 export async function readMetricTables(): Promise<MetricTables> {
   const tables = new Map<string, readonly MetricSpec[]>();
-  for (const path of files("metrics.ts")) {
+  for (const path of files(/(^|\/)metrics\.ts$/)) {
     const catalogues = (await exportsOf(path, /_METRICS$/)) as readonly Record<string, MetricSpec>[];
     if (catalogues.length > 0)
       tables.set(
@@ -119,10 +123,10 @@ function rowsOf(table: unknown): ErrorRow[] {
   return entries.map(([code, { means, fix }]) => ({ code, means, fix }));
 }
 
-function files(name: string): string[] {
+function files(name: RegExp): string[] {
   return FOLDERS.flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
-      .filter((path) => path === name || path.endsWith(`/${name}`))
+      .filter((path) => name.test(path))
       .map((path) => `${folder}/${path}`)
       .sort(),
   );
