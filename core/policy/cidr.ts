@@ -19,6 +19,7 @@ const INVALID: keyof typeof POLICY_ERRORS = "NET_CIDR_INVALID";
 const OCTET = /^(?:0|[1-9]\d{0,2})$/;
 const GROUP = /^[0-9a-fA-F]{1,4}$/;
 const MAPPED_PREFIX = 0xffffn; // ::ffff:0:0/96, RFC 4291 section 2.5.5.2
+const MAPPED_PREFIX_LENGTH = 96;
 /** The longest text of an IPv6 address, "ffff:…:255.255.255.255", has 45 characters. */
 const LONGEST_ADDRESS = 45;
 
@@ -30,8 +31,9 @@ const LONGEST_ADDRESS = 45;
 export function parseCidr(text: string): Cidr {
   const [ip = "", length = "", ...rest] = text.split("/");
   const address = parseAddress(ip);
-  const prefixLength = /^(?:0|[1-9]\d{0,2})$/.test(length) ? Number(length) : Number.NaN;
-  if (rest.length > 0 || address === undefined || !(prefixLength <= address.bits)) {
+  const written = /^(?:0|[1-9]\d{0,2})$/.test(length) ? Number(length) : Number.NaN;
+  const prefixLength = ip.includes(":") && address?.bits === 32 ? written - MAPPED_PREFIX_LENGTH : written;
+  if (rest.length > 0 || address === undefined || !(prefixLength >= 0 && prefixLength <= address.bits)) {
     throw cidrInvalid(`${text}: not an address range`);
   }
   const shift = BigInt(address.bits - prefixLength);
