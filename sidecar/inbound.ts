@@ -1,0 +1,59 @@
+import type { HostPort } from "../core/base/host-port.ts";
+import { judgeIngress, requireAllowed, requireInForce } from "./authorize.ts";
+import type { Accepted } from "./connections.ts";
+import { detect, detectRequest } from "./detect.ts";
+import { forward } from "./forward.ts";
+import { linkToApp } from "./link.ts";
+import { type Identified, mtls, type Terminator } from "./mtls.ts";
+import type { Parts } from "./parts.ts";
+import { serve } from "./serve.ts";
+
+/** An identified connection that policy lets in. */
+export interface Permitted extends Identified {
+  readonly allowed: true;
+}
+
+/**
+ * The path of every connection into the application, top to bottom.
+ *
+ *   detect     sees the first byte: TLS or plain text; nothing is consumed
+ *   mtls       terminates TLS 1.3, learns who is calling from the certificate; plain text passes in permissive mode only
+ *   authorize  asks the NetworkPolicy in force; throws PolicyDenied naming the rule
+ *   forward    relays each request to the application until either side closes
+ *
+ * Any step may throw: each request on the connection is then answered by `refuse`, the one place that turns an error
+ * into a response. A policy change closes the connection, so that its peer is judged anew.
+ */
+export async function inbound(accepted: Accepted, app: HostPort, terminator: Terminator, parts: Parts): Promise<void> {
+  try {
+    const detected = await detect(accepted);
+    const identified = await mtls(detected, terminator, parts);
+    const permitted = authorize(identified, parts);
+    forwardAll(permitted, app, parts);
+  } catch (error) {
+    refuseAll(accepted, error, parts);
+  }
+}
+
+function authorize(identified: Identified, parts: Parts): Permitted {
+  const inForce = requireInForce(parts.snapshots.current());
+  const verdict = judgeIngress(inForce, identified.peer, identified.port);
+  identified.allowed = verdict.allowed;
+  requireAllowed(verdict);
+  return Object.assign(identified, { allowed: true as const });
+}
+
+function forwardAll(permitted: Permitted, app: HostPort, parts: Parts): void {
+  serve(permitted, parts, async (received) => {
+    const request = detectRequest(received);
+    const link = await linkToApp(app, parts);
+    await forward({ ...request, link, relink: () => linkToApp(app, parts, true) });
+  });
+}
+
+/** The peer reads why, in HTTP, for every request it sends. A connection that ended in its handshake has no reader. */
+function refuseAll(accepted: Accepted, error: unknown, parts: Parts): void {
+  if (accepted.socket.destroyed) return;
+  serve(accepted, parts, () => Promise.reject(error));
+  if (accepted.peer === undefined && accepted.server !== undefined) accepted.server.closing = true;
+}

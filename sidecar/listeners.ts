@@ -1,0 +1,52 @@
+import { createServer, type Server, type Socket } from "node:net";
+import { codedSystemError } from "../core/base/errors.ts";
+import type { HostPort } from "../core/base/host-port.ts";
+import type { Accepted } from "./connections.ts";
+import { inbound } from "./inbound.ts";
+import type { Terminator } from "./mtls.ts";
+import { outbound } from "./outbound.ts";
+import type { Parts } from "./parts.ts";
+import { plainIp } from "./peer.ts";
+import { serve } from "./serve.ts";
+import type { Direction } from "./telemetry/recorder.ts";
+
+/** One of the pod's ports: where peers dial, and where the application really listens. */
+export interface InboundListener {
+  readonly port: number;
+  readonly listen: HostPort;
+  readonly app: HostPort;
+}
+
+/** @throws {CodedError} PORT_IN_USE, ADDRESS_NOT_AVAILABLE */
+export function listenInbound({ port, listen, app }: InboundListener, terminator: Terminator, parts: Parts) {
+  return listenOn(listen, `sidecar inbound ${port}`, (socket) => {
+    const accepted = accept(socket, "inbound", port, parts);
+    if (accepted !== undefined) void inbound(accepted, app, terminator, parts);
+  });
+}
+
+/** @throws {CodedError} PORT_IN_USE, ADDRESS_NOT_AVAILABLE */
+export function listenOutbound(listen: HostPort, parts: Parts) {
+  return listenOn(listen, "sidecar outbound", (socket) => {
+    const accepted = accept(socket, "outbound", listen.port, parts);
+    if (accepted !== undefined) serve(accepted, parts, outbound);
+  });
+}
+
+function accept(socket: Socket, direction: Direction, port: number, parts: Parts): Accepted | undefined {
+  const remoteIp = plainIp(socket.remoteAddress);
+  const base = { direction, port, socket, remoteIp, openedMs: performance.now() };
+  const accepted: Accepted = { ...base, closeAfterMs: Number.POSITIVE_INFINITY };
+  if (parts.connections.add(accepted)) return accepted;
+  socket.destroy();
+  return undefined;
+}
+
+async function listenOn({ host, port }: HostPort, what: string, each: (socket: Socket) => void): Promise<Server> {
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, each);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (thrown) => reject(codedSystemError(thrown, `${what} ${host}:${port}`)));
+    server.listen(port, host, resolve);
+  });
+  return server;
+}

@@ -1,0 +1,40 @@
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { CodedError } from "../core/base/errors.ts";
+import { runUntilStopped } from "../core/base/lifecycle.ts";
+import { createLog, type Log } from "../core/base/log.ts";
+import { createCaSource } from "../core/identity/ca-source.ts";
+import { createFileSource } from "../core/identity/file-source.ts";
+import { workloadId } from "../core/identity/spiffe-id.ts";
+import type { SvidSource } from "../core/identity/svid.ts";
+import { readSidecarConfig, type SidecarConfig } from "./config.ts";
+import { startSidecar } from "./sidecar.ts";
+import { serviceAccountOf } from "./token.ts";
+
+/** `outrider sidecar --config FILE`. @throws {CodedError} CONFIG_INVALID and whatever keeps a part from starting */
+export async function main(args: readonly string[]): Promise<void> {
+  const config = readSidecarConfig(configFile(args));
+  const log = createLog("sidecar");
+  const stop = () => void process.kill(process.pid, "SIGTERM");
+  const waiting = new AbortController();
+  process.once("SIGTERM", () => waiting.abort());
+  await runUntilStopped(log, async (opened) => {
+    const source = await identitySource(config, log, waiting.signal);
+    return startSidecar({ config, source, log, opened, stop });
+  });
+}
+
+function configFile(args: readonly string[]): string {
+  const { values } = parseArgs({ args: [...args], options: { config: { type: "string" } }, strict: true });
+  if (values.config !== undefined) return values.config;
+  throw new CodedError("CONFIG_INVALID", "outrider sidecar: no --config", "run: outrider sidecar --config FILE");
+}
+
+/** Waits for the first certificate: without one there is nothing this process may do. */
+async function identitySource(config: SidecarConfig, log: Log, signal: AbortSignal): Promise<SvidSource> {
+  const { identity, trustDomain, pod } = config;
+  if ("files" in identity) return createFileSource({ trustDomain, ...identity.files, log });
+  const serviceAccount = serviceAccountOf(readFileSync(identity.tokenFile, "utf8"));
+  const spiffeId = workloadId(trustDomain, pod.namespace, serviceAccount);
+  return createCaSource({ trustDomain, spiffeId, ...identity, log, signal });
+}

@@ -1,0 +1,89 @@
+import type { Socket } from "node:net";
+import { createServer, type Server, type TLSSocket } from "node:tls";
+import { CodedError } from "../core/base/errors.ts";
+import type { Detected } from "./detect.ts";
+import { HTTP_ALPN } from "./dial.ts";
+import { SidecarError } from "./errors.ts";
+import { type Identity, tlsMaterial } from "./identity.ts";
+import { CONNECTION_AGE_MS, HANDSHAKE_MS } from "./limits.ts";
+import type { Parts } from "./parts.ts";
+import { meshedPeer, type Peer } from "./peer.ts";
+
+/** A connection whose peer is known as far as it proved itself. */
+export interface Identified extends Detected {
+  readonly peer: Peer;
+}
+
+/** Terminates TLS on accepted sockets; new connections use the newest certificate, open ones keep theirs. */
+export interface Terminator {
+  /** @throws {SidecarError} MTLS_FAILED */
+  terminate(socket: Socket): Promise<TLSSocket>;
+  close(): void;
+}
+
+/**
+ * A real `tls.Server` that never listens: only it refuses certificates of other authorities during the handshake
+ * (a bare TLSSocket on the server side accepts them). Sockets are told apart by their four-tuple.
+ */
+export function createTerminator(identity: Identity): Terminator {
+  const server: Server = createServer({
+    ...tlsMaterial(identity.svid()),
+    requestCert: true,
+    rejectUnauthorized: true,
+    ALPNProtocols: [HTTP_ALPN],
+    handshakeTimeout: HANDSHAKE_MS,
+  });
+  const waiting = new Map<string, { done(socket: TLSSocket): void; fail(cause: Error): void }>();
+  server.on("secureConnection", (socket) => waiting.get(fourTuple(socket))?.done(socket));
+  server.on("tlsClientError", (error, socket) => waiting.get(fourTuple(socket))?.fail(error));
+  identity.onChange(() => server.setSecureContext(tlsMaterial(identity.svid())));
+  const terminate = (socket: Socket): Promise<TLSSocket> => {
+    const key = fourTuple(socket);
+    return new Promise<TLSSocket>((resolve, reject) => {
+      const fail = (cause: Error): void => reject(new SidecarError("MTLS_FAILED", cause.message, { cause }));
+      waiting.set(key, { done: resolve, fail });
+      socket.once("close", () => fail(new Error("the connection closed during the handshake")));
+      server.emit("connection", socket);
+    }).finally(() => waiting.delete(key));
+  };
+  return { terminate, close: () => void server.close() };
+}
+
+function fourTuple(socket: Socket): string {
+  return `${socket.remoteAddress}|${socket.remotePort}|${socket.localAddress}|${socket.localPort}`;
+}
+
+/**
+ * Finishes the TLS handshake and verifies who is calling, also when the session was resumed. Plain text is let
+ * through in permissive mode as an unauthenticated peer.
+ *
+ * @throws {SidecarError} MTLS_REQUIRED for plain text in strict mode (also while there is no snapshot), MTLS_FAILED
+ * @throws {CodedError} SVID_… when the certificate is no SVID of our trust domain
+ */
+export async function mtls(detected: Detected, terminator: Terminator, parts: Parts): Promise<Identified> {
+  const inForce = parts.snapshots.current();
+  if (detected.protocol === "plain") {
+    if (inForce?.snapshot.mtls !== "permissive") throw new SidecarError("MTLS_REQUIRED");
+    return Object.assign(detected, { peer: { ip: detected.remoteIp } });
+  }
+  try {
+    const socket = await terminator.terminate(detected.socket);
+    detected.socket = socket;
+    const verified = parts.identity.verify(socket);
+    const peer = meshedPeer(verified, detected.remoteIp, inForce);
+    parts.telemetry.handshake("inbound", "ok");
+    detected.closeAfterMs = performance.now() + ageLimitMs(verified.notAfterMs, parts.identity.svid().notAfterMs);
+    return Object.assign(detected, { peer });
+  } catch (error) {
+    parts.telemetry.handshake("inbound", error instanceof CodedError ? error.code : "error");
+    detected.socket.on("error", () => {});
+    detected.socket.destroy();
+    throw error;
+  }
+}
+
+/** How long a connection may live: an hour, jittered, and never past either certificate. */
+export function ageLimitMs(peerNotAfterMs: number, ownNotAfterMs: number): number {
+  const left = Math.min(peerNotAfterMs, ownNotAfterMs) - Date.now();
+  return Math.min(CONNECTION_AGE_MS * (0.75 + 0.25 * Math.random()), left);
+}

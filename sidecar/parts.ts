@@ -1,0 +1,28 @@
+import type { Log } from "../core/base/log.ts";
+import type { AccessLog } from "./access-log.ts";
+import type { Balancer } from "./balance.ts";
+import type { Connections } from "./connections.ts";
+import type { Sweeper } from "./http/sweeper.ts";
+import type { Identity } from "./identity.ts";
+import type { Pool } from "./pool.ts";
+import type { Snapshots } from "./snapshots.ts";
+import type { Telemetry } from "./telemetry/telemetry.ts";
+
+/** What the steps of both paths share. */
+export interface Parts {
+  readonly snapshots: Snapshots;
+  readonly identity: Identity;
+  readonly telemetry: Telemetry;
+  readonly sweeper: Sweeper;
+  readonly balancer: Balancer;
+  /** Open connections into both listeners. */
+  readonly connections: Connections;
+  /** Upstream connections to peers' sidecars. */
+  readonly links: Pool;
+  /** Upstream connections to our own application. */
+  readonly apps: Pool;
+  readonly accessLog: AccessLog;
+  readonly log: Log;
+  /** The address connections to peers come from: what their ipBlock rules see. */
+  readonly podIp: string;
+}

@@ -1,0 +1,34 @@
+import type { CodedError } from "../core/base/errors.ts";
+import type { Accepted } from "./connections.ts";
+import { type Exchange, ServerConnection } from "./http/server.ts";
+import type { Parts } from "./parts.ts";
+import { peerService } from "./peer.ts";
+import { refuse, refuseMalformed } from "./refuse.ts";
+import type { Observed } from "./telemetry/telemetry.ts";
+
+/** One request that arrived on an accepted connection. */
+export interface Received {
+  readonly accepted: Accepted;
+  readonly exchange: Exchange;
+  readonly observed: Observed;
+  readonly parts: Parts;
+}
+
+/** Reads the connection's requests one after the other and answers each: with `handle`, or with its refusal. */
+export function serve(accepted: Accepted, parts: Parts, handle: (received: Received) => Promise<void>): void {
+  const { direction, peer } = accepted;
+  const label =
+    direction === "inbound" && peer !== undefined ? peerService(peer, parts.snapshots.current()) : "unknown";
+  const request = async (exchange: Exchange): Promise<void> => {
+    const observed = parts.telemetry.begin(exchange, direction, label);
+    const received = { accepted, exchange, observed, parts };
+    try {
+      await handle(received);
+    } catch (error) {
+      refuse(received, error);
+    }
+  };
+  const malformed = (connection: ServerConnection, error: CodedError & { readonly status: number }): void =>
+    refuseMalformed(connection, error, accepted, parts);
+  accepted.server = new ServerConnection(accepted.socket, parts.sweeper, { request, malformed });
+}

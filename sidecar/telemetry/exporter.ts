@@ -1,0 +1,28 @@
+import { request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { SidecarError } from "../errors.ts";
+import { EXPORT_TIMEOUT_MS } from "../limits.ts";
+
+const PROTOBUF = "application/x-protobuf";
+
+/** Posts one OTLP/HTTP request. @throws when it was not taken (any status but 2xx, or no answer in time) */
+export function postOtlp(base: string, path: string, body: Uint8Array): Promise<void> {
+  const url = new URL(path, base.endsWith("/") ? base : `${base}/`);
+  const request = url.protocol === "https:" ? httpsRequest : httpRequest;
+  return new Promise((resolve, reject) => {
+    const headers = { "content-type": PROTOBUF, "content-length": body.length };
+    const call = request(url, { method: "POST", headers, timeout: EXPORT_TIMEOUT_MS }, (response) => {
+      response.resume();
+      const status = response.statusCode ?? 0;
+      if (status >= 200 && status < 300) response.once("end", resolve);
+      else reject(notTaken(url, `status ${status}`));
+    });
+    call.once("timeout", () => call.destroy(notTaken(url, `no answer in ${EXPORT_TIMEOUT_MS} ms`)));
+    call.once("error", (cause) => reject(notTaken(url, cause.message, cause)));
+    call.end(body);
+  });
+}
+
+function notTaken(url: URL, why: string, cause?: unknown): Error {
+  return new SidecarError("EXPORT_FAILED", `${url.href}: ${why}`, { cause });
+}
