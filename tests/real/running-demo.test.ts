@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Browser, Page } from "playwright-core";
 import { chromium as playwright } from "playwright-core";
@@ -35,7 +34,9 @@ describe("while the demo stays up", () => {
       "accepts the metrics of %s",
       async (component) => {
         const response = await fetch(`http://${demo.metrics[component]}/metrics`);
-        expect(response.headers.get("content-type")).toMatch(/^text\/plain; version=0\.0\.4|^application\/openmetrics-text/);
+        expect(response.headers.get("content-type")).toMatch(
+          /^text\/plain; version=0\.0\.4|^application\/openmetrics-text/,
+        );
         const { code, stdout, stderr } = await run(promtool, ["check", "metrics"], {}, await response.text());
         expect({ code, said: stdout + stderr }).toEqual({ code: 0, said: "" });
       },
@@ -103,4 +104,3 @@ describe("while the demo stays up", () => {
     });
   });
 });
-void readFileSync;

@@ -16,11 +16,21 @@ export interface Prometheus {
 }
 
 /** A real Prometheus that scrapes each target every second. */
-export async function startPrometheus(program: string, folder: string, targets: Readonly<Record<string, string>>): Promise<Prometheus> {
+export async function startPrometheus(
+  program: string,
+  folder: string,
+  targets: Readonly<Record<string, string>>,
+): Promise<Prometheus> {
   const address = `${ownAddress()}:9090`;
   const file = join(folder, "prometheus.yml");
-  const jobs = Object.entries(targets).map(([name, target]) => ({ job_name: name, static_configs: [{ targets: [target] }] }));
-  writeFileSync(file, JSON.stringify({ global: { scrape_interval: "1s", scrape_timeout: "1s" }, scrape_configs: jobs }));
+  const jobs = Object.entries(targets).map(([name, target]) => ({
+    job_name: name,
+    static_configs: [{ targets: [target] }],
+  }));
+  writeFileSync(
+    file,
+    JSON.stringify({ global: { scrape_interval: "1s", scrape_timeout: "1s" }, scrape_configs: jobs }),
+  );
   const running = startProgram(program, [
     `--config.file=${file}`,
     `--storage.tsdb.path=${join(folder, "tsdb")}`,
