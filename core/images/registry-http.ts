@@ -99,7 +99,7 @@ async function once(ask: Ask, dispatcher: Dispatcher): Promise<Answer> {
 async function readBody(answer: Dispatcher.ResponseData, ask: Ask): Promise<Uint8Array> {
   const encoding = answer.headers["content-encoding"];
   if (encoding !== undefined && encoding !== "identity") {
-    answer.body.destroy();
+    answer.body.on("error", () => {}).destroy();
     throw failure(
       "REGISTRY_MALFORMED",
       `${ask.what}: answered with content-encoding ${String(encoding).slice(0, 40)}, not asked for`,

@@ -1,0 +1,146 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
+import { type PushedImage, pushImage } from "../../../cli/demo/registry/registry.ts";
+import { attestVuln, generateSigner, signBundle } from "../../../cli/demo/signing/signing.ts";
+import { collectImageEvidence } from "../../../core/images/evidence.ts";
+import {
+  createEvidenceCache,
+  type EvidenceCache,
+  type ImageFacts,
+  NEGATIVE_TTL_MS,
+  POSITIVE_TTL_MS,
+} from "../../../core/images/evidence-cache.ts";
+import { createRegistryClient, type RegistryClient } from "../../../core/images/registry-client.ts";
+import type { Authority } from "../../../core/policy/image-policy-schema.ts";
+import { dawdle, type FaultyRegistry, on, startFaultyRegistry, status } from "../../support/registry-of-faults.ts";
+
+const release = generateSigner("acme-release");
+const scanner = generateSigner("acme-scanner");
+const trusted: readonly Authority[] = [
+  { name: "acme-release", role: "release", key: release.publicKeyPem },
+  { name: "acme-scanner", role: "scanner", key: scanner.publicKeyPem },
+];
+
+let registry: FaultyRegistry;
+let client: RegistryClient;
+let image: PushedImage;
+let nowMs = 0;
+
+beforeAll(async () => {
+  registry = await startFaultyRegistry();
+  client = createRegistryClient({ registries: [{ host: registry.host, plainHttp: true }] });
+  image = await pushImage(registry, { repository: "shop/web", tag: "1" });
+  await signBundle(registry, image, release);
+  await attestVuln(registry, image, scanner, { findings: [], finishedAtMs: 0 });
+});
+afterEach(() => registry.calm());
+afterAll(async () => {
+  await client.close();
+  await registry.close();
+});
+
+const fresh = () => createEvidenceCache({ clock: () => nowMs });
+const collect = (cache: EvidenceCache, authorities = trusted, signal = AbortSignal.timeout(5000)) =>
+  collectImageEvidence(image.pinned, authorities, { registry: client, cache }, signal);
+const lookUps = () => registry.requests.filter(({ url }) => url.includes("referrers")).length;
+
+describe("evidence of one digest", () => {
+  it("is gathered once for many askers at the same time", async () => {
+    const cache = fresh();
+    const all = await Promise.all(Array.from({ length: 20 }, () => collect(cache)));
+    expect(all.every(({ signatures }) => signatures.kind === "found")).toBe(true);
+    expect(lookUps()).toBe(1);
+  });
+
+  it("is gathered again when it has grown old", async () => {
+    const cache = fresh();
+    await collect(cache);
+    nowMs += POSITIVE_TTL_MS - 1;
+    await collect(cache);
+    expect(lookUps()).toBe(1);
+    nowMs += 1;
+    await collect(cache);
+    expect(lookUps()).toBe(2);
+  });
+
+  it("for one set of authorities is not believed for another, even of equal names", async () => {
+    const cache = fresh();
+    expect((await collect(cache)).signatures.kind).toBe("found");
+    const swapped = trusted.map((one) => ({ ...one, key: generateSigner("other").publicKeyPem }));
+    expect((await collect(cache, swapped)).signatures.kind).toBe("absent");
+  });
+
+  it("goes on being gathered when the first asker gives up, for the next to find", async () => {
+    const cache = fresh();
+    registry.inject(on(/referrers/, async () => void (await new Promise((resolve) => setTimeout(resolve, 60)))));
+    const first = await collect(cache, trusted, AbortSignal.timeout(30));
+    expect(first.signatures).toMatchObject({ kind: "failed", cause: { code: "REGISTRY_TIMEOUT" } });
+    expect((await collect(cache)).signatures.kind).toBe("found");
+    expect(lookUps()).toBe(1);
+  });
+});
+
+describe("what was not found", () => {
+  it("is believed for a short time only", async () => {
+    const cache = fresh();
+    const stranger: readonly Authority[] = [{ name: "x", role: "release", key: generateSigner("x").publicKeyPem }];
+    await collect(cache, stranger);
+    nowMs += NEGATIVE_TTL_MS - 1;
+    await collect(cache, stranger);
+    expect(lookUps()).toBe(1);
+    nowMs += 1;
+    await collect(cache, stranger);
+    expect(lookUps()).toBe(2);
+  });
+
+  it("because of a failure is not kept at all", async () => {
+    const cache = fresh();
+    registry.inject(on(/referrers/, status(503)));
+    expect((await collect(cache)).signatures.kind).toBe("failed");
+    registry.calm();
+    expect((await collect(cache)).signatures.kind).toBe("found");
+  });
+
+  it("because the registry dawdled is not kept either", async () => {
+    const cache = fresh();
+    registry.inject(on(/manifests/, dawdle(20)));
+    expect((await collect(cache, trusted, AbortSignal.timeout(30))).digest.kind).toBe("failed");
+    registry.calm();
+    expect((await collect(cache)).digest.kind).toBe("found");
+  });
+});
+
+describe("the cache is bounded", () => {
+  const facts = (why: string): ImageFacts => ({
+    signatures: [],
+    scans: [],
+    refusals: [{ seen: "other", why }],
+    failures: [],
+  });
+
+  it("in entries, dropping what was asked for longest ago", async () => {
+    const cache = createEvidenceCache({ maxEntries: 3 });
+    let gathered = 0;
+    const ask = (key: string) => 
+      cache.get(key, async () => {
+        gathered++;
+        return facts("x");
+      });
+    for (const key of ["a", "b", "c", "a", "d"]) await ask(key);
+    expect(cache.size).toBe(3);
+    expect(gathered).toBe(4);
+    await ask("a");
+    expect(gathered).toBe(4);
+    await ask("b");
+    expect(gathered).toBe(5);
+  });
+
+  it("in bytes, and an entry larger than all of it is not kept", async () => {
+    const cache = createEvidenceCache({ maxBytes: 4096 });
+    for (let n = 0; n < 50; n++) await cache.get(`k${n}`, async () => facts("y".repeat(200)));
+    expect(cache.bytes).toBeLessThanOrEqual(4096);
+    expect(cache.size).toBeGreaterThan(1);
+    const { size } = cache;
+    await cache.get("large", async () => facts("z".repeat(5000)));
+    expect(cache.size).toBe(size);
+  });
+});
