@@ -26,6 +26,8 @@ export interface ImageFacts {
   readonly pointer: string;
   readonly digest?: Digest;
   readonly signers: readonly string[];
+  /** "signed by acme-release", "not signed", "signatures not known" */
+  readonly signed: string;
   /** "scan: attestation by acme-scanner, 2 h old" */
   readonly scan: string;
 }
@@ -113,10 +115,23 @@ function regoPart({ rule, result }: RegoOutcome): Part {
 
 function factsOf(pointer: string, evidence: ImageEvidence, nowMs: number): ImageFacts {
   const { digest, signatures } = evidence;
+  const signers = signatures.kind === "found" ? [...new Set(signatures.value.map(({ signer }) => signer))] : [];
   return {
     pointer,
     ...(digest.kind === "found" ? { digest: digest.value } : {}),
-    signers: signatures.kind === "found" ? [...new Set(signatures.value.map(({ signer }) => signer))] : [],
+    signers,
+    signed: signedText(signatures.kind, signers),
     scan: scanText(evidence.scan, nowMs),
   };
+}
+
+function signedText(kind: ImageEvidence["signatures"]["kind"], signers: readonly string[]): string {
+  switch (kind) {
+    case "found":
+      return `signed by ${signers.join(", ")}`;
+    case "absent":
+      return "not signed";
+    case "failed":
+      return "signatures not known";
+  }
 }

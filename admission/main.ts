@@ -7,10 +7,11 @@ import { createLog, type Log } from "../core/base/log.ts";
 import { startTracing } from "../core/base/tracing.ts";
 import { watchFolder } from "../core/cluster/watch-folder.ts";
 import { createEventSink, type EventSink } from "../core/events/sink.ts";
+import { openScanStore } from "../scanner/store.ts";
 import { type AdmissionConfig, readAdmissionConfig } from "./config.ts";
 import { openDecisionLog } from "./decision-log.ts";
 import { createDoors } from "./doors.ts";
-import { createImageSource } from "./images.ts";
+import { createImageSource, type ImageSourceOptions } from "./images.ts";
 import { createMetrics } from "./observe.ts";
 import { type Policies, type PolicyChange, watchPolicies } from "./policies.ts";
 import { createRego } from "./rego.ts";
@@ -47,7 +48,10 @@ export async function startAdmission(
   const decisions = keep(openDecisionLog(join(config.stateDir, "decisions.log")));
   const serving = keep(createServing({ ...config, clock: systemClock, log }, (next) => server?.serve(next)));
   const metrics = createMetrics(() => (serving.current().notAfterMs - systemClock()) / 1000);
-  const sources = { images: keep(createImageSource(config)), rego: keep(createRego()) };
+  const sources = {
+    images: keep(createImageSource({ ...config, ...scansFor(config, keep) })),
+    rego: keep(createRego()),
+  };
   const gate = {
     policies: policies.current,
     namespaceLabels: namespacesFor(config, log, keep),
@@ -98,6 +102,16 @@ function policiesFor(config: AdmissionConfig, log: Log, events: Events): Policie
   if (policies.current().length === 0)
     log.warn({ folder: config.policies.folder }, "no ImagePolicy: every image is refused");
   return policies;
+}
+
+/** Our own scans, where a store is configured; its file appears with the first scan. */
+function scansFor(
+  { scanStore }: AdmissionConfig,
+  keep: <T extends Closable>(closable: T) => T,
+): Pick<ImageSourceOptions, "ownScan"> {
+  if (scanStore === undefined) return {};
+  const store = keep(openScanStore(scanStore));
+  return { ownScan: async (digest) => store.newest(digest) };
 }
 
 /** Labels of namespaces from the cluster's folder; without one, no namespace has any. */

@@ -105,9 +105,7 @@ function violationText({ code, found, expected }: Violation, where = ""): string
 }
 
 function factsText({ facts }: Part): string | undefined {
-  if (facts === undefined) return undefined;
-  const signed = facts.signers.length === 0 ? "not signed" : `signed by ${facts.signers.join(", ")}`;
-  return `${signed}; ${facts.scan}`;
+  return facts === undefined ? undefined : `${facts.signed}; ${facts.scan}`;
 }
 
 function causeText(cause: Error): string {

@@ -9,7 +9,7 @@ export function scanText(scan: Lookup<ScanResult>, nowMs: number): string {
     case "absent":
       return `scan: none (${scan.why})`;
     case "failed":
-      return `scan: not known (${scan.cause.message})`;
+      return "scan: not known";
   }
 }
 

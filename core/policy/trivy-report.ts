@@ -6,6 +6,8 @@ export const FINDING_LIMIT = 50_000;
 
 /** What a report says of its own completeness, beside the findings. */
 export interface TrivyReport {
+  /** What was scanned, as it was asked for. */
+  readonly artifact: string;
   readonly findings: readonly Finding[];
   /** `sha256:…` digests the scanner says it looked at (repository digests), without the repository part. */
   readonly digests: readonly string[];
@@ -37,7 +39,7 @@ const SEVERITY: Readonly<Record<string, Severity>> = {
 export function readTrivyReport(json: unknown): TrivyReport {
   const report = record(json, "report");
   if (report["SchemaVersion"] !== 2) throw invalid("SchemaVersion", report["SchemaVersion"], "2");
-  if (typeof report["ArtifactName"] !== "string") throw invalid("ArtifactName", report["ArtifactName"], "a name");
+  const artifact = text(report["ArtifactName"], "ArtifactName");
   const metadata = report["Metadata"] === undefined ? {} : record(report["Metadata"], "Metadata");
   const os = metadata["OS"] === undefined ? undefined : record(metadata["OS"], "Metadata.OS");
   const results = optionalList(report["Results"], "Results");
@@ -48,6 +50,7 @@ export function readTrivyReport(json: unknown): TrivyReport {
   if (findings.length > FINDING_LIMIT)
     throw invalid("Results", `${findings.length} findings`, `at most ${FINDING_LIMIT}`);
   return {
+    artifact,
     findings,
     digests: digestsOf(metadata),
     endOfLife: os?.["EOSL"] === true,
