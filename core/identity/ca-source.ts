@@ -88,14 +88,17 @@ export async function createCaSource(options: CaSourceOptions): Promise<SvidSour
 }
 
 async function firstSvid(options: CaSourceOptions, random: () => number): Promise<Svid> {
+  let lastFailure: Error | undefined;
   for (let failures = 0; ; failures++) {
     try {
       return await requestSvid(options, "");
     } catch (err) {
-      if (options.signal?.aborted) throw asError(err);
+      if (options.signal?.aborted) throw lastFailure ?? asError(err);
+      lastFailure = asError(err);
       options.log.warn({ err, failures: failures + 1 }, "no certificate yet");
       await pause(backOffMs(failures, random()), options.signal);
     }
+    if (options.signal?.aborted) throw lastFailure;
   }
 }
 
