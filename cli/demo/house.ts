@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { HostPort } from "../../core/base/host-port.ts";
 import type { Supplies } from "./acts/supply.ts";
 import { claimBlock } from "./block.ts";
 import { type Layout, layoutOf, NAMESPACE, podName, podUid, WORKLOADS, type WorkloadName } from "./layout.ts";
@@ -33,34 +34,42 @@ export interface House {
 
 /** Claims addresses and a folder, opens the registry, and starts the control plane and the collector. */
 export async function openHouse(broken: Broken, transcript: Transcript, book: VerdictBook): Promise<House> {
-  const block = await claimBlock();
-  const workspace = createWorkspace(block.prefix);
+  const opened = new AsyncDisposableStack();
+  try {
+    return await furnish(opened, broken, transcript, book);
+  } catch (thrown) {
+    await opened.disposeAsync();
+    throw thrown;
+  }
+}
+
+async function furnish(
+  opened: AsyncDisposableStack,
+  broken: Broken,
+  transcript: Transcript,
+  book: VerdictBook,
+): Promise<House> {
+  const block = opened.adopt(await claimBlock(), ({ release }) => release());
+  const workspace = opened.adopt(createWorkspace(block.prefix), ({ remove }) => remove());
   const layout = layoutOf(block, workspace.folder);
+  applyToManifests(layout, broken);
+  await keepTokens(opened, layout, broken);
+  const registry = opened.adopt(await startRegistry(hostPortOf(layout.registry)), (it) => it.close());
   const supervisor = createSupervisor(join(layout.folder, "logs"), ({ name, what, pid }) =>
     transcript.say(`${name} ${what} (pid ${pid})`),
   );
-  applyToManifests(layout, broken);
-  const issuer = await createTokenIssuer(join(layout.folder, "jwks.json"));
-  await writeTokens(layout, issuer, broken);
-  const refresh = setInterval(() => void writeTokens(layout, issuer, broken), TOKEN_REFRESH_MS).unref();
+  opened.defer(() => supervisor.stopAll());
   const core = Promise.all([supervisor.start(collectorPart(layout)), supervisor.start(meshPart(layout, broken))]);
   core.catch(() => {});
-  const registry = await startRegistry({ host: layout.address.registry, port: 5000 });
   const stage = new Stage({ layout, transcript, supervisor, book, broken });
   return {
     stage,
     registry,
-    startGate: async ({ images }) => {
-      await supervisor.start(admissionPart(layout, images.sidecar));
-    },
+    startGate: ({ images }) => supervisor.start(admissionPart(layout, images.sidecar)),
     startMesh: async () => {
       await core;
-      await Promise.all(
-        WORKLOADS.flatMap((name) => [
-          supervisor.start(sidecarPart(layout, name)),
-          supervisor.start(appPart(layout, name, broken)),
-        ]),
-      );
+      const parts = WORKLOADS.flatMap((name) => [sidecarPart(layout, name), appPart(layout, name, broken)]);
+      await Promise.all(parts.map((part) => supervisor.start(part)));
     },
     applyFreeze: () => {
       if (broken.has("freeze-mesh")) supervisor.freeze("mesh");
@@ -68,14 +77,21 @@ export async function openHouse(broken: Broken, transcript: Transcript, book: Ve
     },
     announce: () => announce(transcript, supervisor, layout),
     keepTraffic: () => keepTraffic(stage),
-    close: async () => {
-      clearInterval(refresh);
-      await supervisor.stopAll();
-      await registry.close();
-      workspace.remove();
-      await block.release();
-    },
+    close: () => opened.disposeAsync(),
   };
+}
+
+/** The pods' tokens, written anew before they end. */
+async function keepTokens(opened: AsyncDisposableStack, layout: Layout, broken: Broken): Promise<void> {
+  const issuer = await createTokenIssuer(join(layout.folder, "jwks.json"));
+  await writeTokens(layout, issuer, broken);
+  const timer = setInterval(() => void writeTokens(layout, issuer, broken), TOKEN_REFRESH_MS).unref();
+  opened.defer(() => clearInterval(timer));
+}
+
+function hostPortOf(text: string): HostPort {
+  const [host = "", port = ""] = text.split(":");
+  return { host, port: Number(port) };
 }
 
 /** One projected token a pod; `rename-account` has checkout run under another account. */

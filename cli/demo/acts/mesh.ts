@@ -5,6 +5,7 @@ import type { Finding } from "../verdicts.ts";
 import { csrWithoutProof } from "./csr.ts";
 import { explainPairs } from "./explain-pairs.ts";
 import { rotationUnderTraffic } from "./rotation.ts";
+import { certificateOf, inboundTls } from "./sidecar-admin.ts";
 
 const WORKER_ID = `spiffe://${TRUST_DOMAIN}/ns/${NAMESPACE}/sa/worker`;
 
@@ -31,8 +32,7 @@ interface AppAnswer {
 async function allowedCall(stage: Stage): Promise<Finding> {
   const { last } = await stage.call("batch", "web", { method: "POST", path: "/pay" });
   stage.transcript.quote(`POST /pay  ${last.status}  ${last.body}`);
-  const versions = new Set((await connections(stage, "payments")).map((connection) => connection.tls));
-  const tls = [...versions].join(", ") || "no mesh connection";
+  const tls = (await inboundTls(stage, "payments")).join(", ") || "no mesh connection";
   return { ok: last.status === 200 && tls === "TLSv1.3", got: `${last.status} over ${tls}` };
 }
 
@@ -52,9 +52,9 @@ async function policyRefuses(stage: Stage): Promise<Finding> {
 }
 
 async function toldApart(stage: Stage): Promise<Finding> {
-  const ids = await Promise.all((["checkout", "batch"] as const).map((name) => spiffeIdOf(stage, name)));
+  const ids = await Promise.all((["checkout", "batch"] as const).map((name) => certificateOf(stage, name)));
   const [checkout, batch] = await Promise.all([stage.call("checkout", "payments"), stage.call("batch", "payments")]);
-  const same = ids[0] === ids[1];
+  const same = ids[0]?.spiffeId === ids[1]?.spiffeId;
   const ok = same && checkout.last.status === 200 && batch.last.status === 403;
   return { ok, got: `${same ? "one id" : "two ids"}; checkout ${checkout.last.status}, batch ${batch.last.status}` };
 }
