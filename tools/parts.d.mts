@@ -2,6 +2,7 @@ type PartName =
   | "opa"
   | "cosign"
   | "trivy"
+  | "bolt-write"
   | "referrers-registry"
   | "docker-registry"
   | "prometheus"
