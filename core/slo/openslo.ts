@@ -199,7 +199,7 @@ function round(ratio: number): number {
 
 /** Two SLOs of one name would share their numbers. @throws {CodedError} CONFIG_INVALID */
 export function refuseDuplicates(objectives: readonly Objective[]): void {
-  const bySlo = Map.groupBy(objectives, ({ slo }) => slo);
+  const bySlo = Map.groupBy(objectives, ({ namespace, slo }) => `${namespace}/${slo}`);
   for (const [slo, [first, second]] of bySlo) {
     if (first === undefined || second === undefined) continue;
     const message = `${second.source}: metadata.name: expected a name of its own, found "${slo}" (also in ${first.source})`;

@@ -6,6 +6,8 @@ import type { RawMessage } from "./otlp-read.ts";
 const NO_RECORDED_VALUE = 1;
 /** @see metrics/v1/metrics.proto, AggregationTemporality */
 const CUMULATIVE = 2;
+/** @see metrics data model, "Exponential Scale": the range that implementations must support */
+const [SCALE_MIN, SCALE_MAX] = [-10, 20];
 const DELTA = 1;
 
 /** A metric, or the number of points that cannot be used: summaries, and points without temporality. */
@@ -26,7 +28,10 @@ export function readMetric(raw: RawMessage): (ReceivedMetric | number)[] {
   if (kind === "sum") {
     return [{ ...common, kind, monotonic: data["isMonotonic"] === true, points: points.map(numberPointOf) }];
   }
-  if (kind === "exponential") return [{ ...common, kind, points: points.map(exponentialPointOf) }];
+  if (kind === "exponential") {
+    const usable = points.map(exponentialPointOf).filter(({ scale }) => scale >= SCALE_MIN && scale <= SCALE_MAX);
+    return [{ ...common, kind, points: usable }, points.length - usable.length];
+  }
   const histograms = points.map(histogramPointOf).filter((point) => point !== undefined);
   return [{ ...common, kind, points: histograms }, points.length - histograms.length];
 }

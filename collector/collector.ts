@@ -1,0 +1,177 @@
+import { type Clock, MINUTE_MS, SECOND_MS, systemClock } from "../core/base/clock.ts";
+import type { Log } from "../core/base/log.ts";
+import type { OutriderEvent } from "../core/events/event.ts";
+import type { Objective } from "../core/slo/objective.ts";
+import { type AlertSnapshot, Alerts } from "./alerts.ts";
+import { EventLog, type EventLogSnapshot } from "./event-log.ts";
+import { ServiceGraph } from "./graph.ts";
+import { CLASSIC_BOUNDS } from "./histogram.ts";
+import { Instances } from "./instances.ts";
+import { decodeRecord, encodeRecord, type JournalRecord } from "./journal.ts";
+import { ingest, type Parts, replay, type TelemetryRequest } from "./pipeline.ts";
+import { Rollup } from "./rollup.ts";
+import { type RollupSnapshot, restoreRollup, snapshotRollup } from "./rollup-snapshot.ts";
+import { type SloSnapshot, SloTracker } from "./slos.ts";
+import { Store } from "./store.ts";
+import { Balance, type Tally } from "./tally.ts";
+import { RecentTraces } from "./traces.ts";
+
+/** Alerts are looked at this often, in milliseconds, divided by the time scale. */
+export const TICK_MS = 15 * SECOND_MS;
+/** But not more often than this, in milliseconds of the clock. */
+export const SHORTEST_TICK_MS = 100;
+/** A snapshot is written this often, in milliseconds … */
+export const SNAPSHOT_INTERVAL_MS = MINUTE_MS;
+/** … or when the log has grown by this many bytes. */
+export const SNAPSHOT_LOG_BYTES = 64 * 1024 * 1024;
+
+export interface CollectorOptions {
+  readonly stateDir: string;
+  readonly objectives: readonly Objective[];
+  readonly timeScale: number;
+  readonly instanceTimeoutMs: number;
+  readonly log: Log;
+  readonly clock?: Clock;
+  /** Called with every change of an alert's state: where a dispatcher to Alertmanager plugs in. */
+  readonly onAlert?: (event: OutriderEvent) => void;
+}
+
+interface StateSnapshot {
+  readonly rollup: RollupSnapshot;
+  readonly graph: Parameters<ServiceGraph["restore"]>[0];
+  readonly slos: readonly SloSnapshot[];
+  readonly events: EventLogSnapshot;
+  readonly alerts: AlertSnapshot;
+}
+
+/** All parts together. One thing at a time changes the state: a request, a tick, a snapshot. */
+export class Collector {
+  readonly parts: Parts;
+  readonly alerts: Alerts;
+  readonly balance = new Balance();
+  readonly #options: CollectorOptions;
+  readonly #clock: Clock;
+  readonly #store: Store;
+  #turn: Promise<unknown> = Promise.resolve();
+  #snapshotAtMs: number;
+
+  private constructor(options: CollectorOptions, store: Store) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#store = store;
+    this.#snapshotAtMs = this.#clock();
+    this.parts = partsOf(options);
+    this.alerts = new Alerts(this.parts);
+  }
+
+  /** Restores what an earlier run left in stateDir. @throws {CodedError} DISK_FULL, COLLECTOR_STATE_BROKEN */
+  static async open(options: CollectorOptions): Promise<Collector> {
+    const { store, found } = await Store.open(options.stateDir);
+    const collector = new Collector(options, store);
+    if (found.state !== undefined) collector.#restore(found.state as StateSnapshot);
+    for (const record of found.records) collector.#replay(decodeRecord(record));
+    return collector;
+  }
+
+  /** Takes one request in. @throws {CodedError} when nothing of it was applied */
+  accept(request: TelemetryRequest): Promise<Tally> {
+    return this.#exclusively(() => {
+      const journal = {
+        append: (r: TelemetryRequest, atMs: number) => this.#append({ atMs, kind: "request", request: r }),
+      };
+      return ingest(this.parts, journal, request, this.#clock());
+    });
+  }
+
+  /** Evaluates alerts and, when it is time, writes a snapshot. */
+  tick(): Promise<void> {
+    return this.#exclusively(async () => {
+      const nowMs = this.#clock();
+      const events = this.alerts.evaluate(nowMs);
+      for (const event of events) this.#announce(event);
+      if (events.length > 0)
+        await this.#append({ atMs: nowMs, kind: "alerts", alerts: this.alerts.snapshot(), events });
+      await this.#store.sync();
+      const due = nowMs - this.#snapshotAtMs >= SNAPSHOT_INTERVAL_MS || this.#store.logBytes >= SNAPSHOT_LOG_BYTES;
+      if (due) await this.#snapshot(nowMs);
+    });
+  }
+
+  /** Puts new objectives in force; unchanged ones keep their history and alerts. */
+  replaceObjectives(objectives: readonly Objective[]): void {
+    this.parts.slos.replace(objectives);
+    this.alerts.track();
+  }
+
+  /** Saves everything; a later `open` goes on where this ended. */
+  async close(): Promise<void> {
+    await this.#exclusively(async () => {
+      await this.#snapshot(this.#clock());
+      await this.#store.close();
+    });
+  }
+
+  #announce(event: OutriderEvent): void {
+    this.parts.events.add(event, "");
+    this.#options.log.info({ subject: event.subject, outcome: event.outcome }, event.message);
+    this.#options.onAlert?.(event);
+  }
+
+  #append(record: JournalRecord): Promise<void> {
+    return this.#store.append(encodeRecord(record));
+  }
+
+  async #snapshot(nowMs: number): Promise<void> {
+    this.#snapshotAtMs = nowMs;
+    this.parts.rollup.sweep(nowMs);
+    const write = await this.#store.beginSnapshot(this.#state());
+    await write();
+  }
+
+  #state(): StateSnapshot {
+    const { rollup, graph, slos, events } = this.parts;
+    const edges = graph.edges.map(({ client, server, outbound, inbound }) => ({ client, server, outbound, inbound }));
+    const state = { slos: slos.snapshot(), events: events.snapshot(), alerts: this.alerts.snapshot() };
+    return { rollup: snapshotRollup(rollup), graph: edges, ...state };
+  }
+
+  #restore(state: StateSnapshot): void {
+    restoreRollup(this.parts.rollup, state.rollup);
+    this.parts.graph.restore(state.graph);
+    this.parts.slos.restore(state.slos);
+    this.parts.events.restore(state.events);
+    this.alerts.restore(state.alerts);
+  }
+
+  #replay(record: JournalRecord | undefined): void {
+    if (record?.kind === "request") replay(this.parts, record.request, record.atMs);
+    if (record?.kind !== "alerts") return;
+    for (const event of record.events) this.parts.events.add(event, "");
+    this.alerts.restore(record.alerts);
+  }
+
+  #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+}
+
+function partsOf({ objectives, timeScale, instanceTimeoutMs }: CollectorOptions): Parts {
+  return {
+    instances: new Instances(instanceTimeoutMs),
+    rollup: new Rollup({ bounds: boundsFor(objectives) }),
+    graph: new ServiceGraph(),
+    slos: new SloTracker(objectives, timeScale),
+    traces: new RecentTraces(),
+    events: new EventLog(),
+  };
+}
+
+/** The thresholds of latency objectives are bucket edges, so that rules evaluated elsewhere count the same events. */
+function boundsFor(objectives: readonly Objective[]): number[] {
+  const thresholds = objectives.flatMap(({ indicator }) => {
+    return indicator.kind === "latency" ? [indicator.thresholdSeconds] : [];
+  });
+  return [...new Set([...CLASSIC_BOUNDS, ...thresholds])].toSorted((a, b) => a - b);
+}

@@ -1,0 +1,64 @@
+import type { Rollup } from "./rollup.ts";
+import type { Family, Labels, Series } from "./series.ts";
+import { seriesOf } from "./series.ts";
+import type { Stream, StreamValue } from "./stream.ts";
+
+/** A rollup as JSON; times in nanoseconds are decimal strings there. */
+export interface RollupSnapshot {
+  readonly families: readonly (Omit<Family, "series"> & { readonly series: readonly SeriesRecord[] })[];
+  readonly streams: readonly StreamRecord[];
+  readonly senders: readonly (readonly [sender: string, seenMs: number])[];
+}
+
+type SeriesRecord = readonly [labels: Labels, value: number, sum: number, buckets: readonly number[], seenMs: number];
+type LastRecord = Omit<StreamValue, "startNs" | "timeNs"> & { readonly startNs: string; readonly timeNs: string };
+type StreamRecord = readonly [key: string, family: string, labels: Labels, seenMs: number, last: LastRecord | null];
+
+export function snapshotRollup({ families, streams, senders }: Rollup): RollupSnapshot {
+  return {
+    families: [...families.values()].map((family) => ({
+      ...family,
+      series: [...family.series.values()].map(recordOf),
+    })),
+    streams: [...streams].map(([key, { series, seenMs, last }]): StreamRecord => {
+      return [key, series.family.name, series.labels, seenMs, last === undefined ? null : lastRecordOf(last)];
+    }),
+    senders: [...senders],
+  };
+}
+
+/** Puts a snapshot into an empty rollup. */
+export function restoreRollup(rollup: Rollup, snapshot: RollupSnapshot): void {
+  for (const { series, ...rest } of snapshot.families) {
+    const family: Family = { ...rest, series: new Map() };
+    rollup.families.set(family.name, family);
+    for (const record of series) restoreSeries(family, record);
+  }
+  for (const [key, name, labels, seenMs, last] of snapshot.streams) {
+    const family = rollup.families.get(name);
+    if (family === undefined) continue;
+    const stream: Stream = { series: seriesOf(family, labels), seenMs };
+    if (last !== null) stream.last = lastOf(last);
+    rollup.streams.set(key, stream);
+  }
+  for (const [sender, seenMs] of snapshot.senders) rollup.senders.set(sender, seenMs);
+}
+
+function recordOf({ labels, value, sum, buckets, seenMs }: Series): SeriesRecord {
+  return [labels, value, sum, buckets, seenMs];
+}
+
+function restoreSeries(family: Family, [labels, value, sum, buckets, seenMs]: SeriesRecord): void {
+  const series = seriesOf(family, labels);
+  Object.assign(series, { value, sum, seenMs });
+  series.buckets.splice(0, series.buckets.length, ...buckets);
+}
+
+/** Attributes are in the stream's key already. */
+function lastRecordOf(last: StreamValue): LastRecord {
+  return { ...last, attributes: {}, startNs: String(last.startNs), timeNs: String(last.timeNs) };
+}
+
+function lastOf(last: LastRecord): StreamValue {
+  return { ...last, startNs: BigInt(last.startNs), timeNs: BigInt(last.timeNs) } as StreamValue;
+}

@@ -1,0 +1,55 @@
+import { systemClock } from "../core/base/clock.ts";
+import type { Closable } from "../core/base/lifecycle.ts";
+import type { Log } from "../core/base/log.ts";
+import { buildOverview } from "./build-overview.ts";
+import { Collector, SHORTEST_TICK_MS, TICK_MS } from "./collector.ts";
+import type { CollectorConfig } from "./config.ts";
+import { listen } from "./listen.ts";
+import { LiveFeed } from "./live.ts";
+import { readObjectives, watchObjectives } from "./objectives-source.ts";
+import { createPressureGauge } from "./pressure.ts";
+import { receive } from "./receiver.ts";
+import { serveWeb } from "./web.ts";
+
+/** Starts everything; what must be closed is handed to `opened` in order. @returns addresses by name */
+export async function startCollector(
+  config: CollectorConfig,
+  log: Log,
+  opened: (closable: Closable) => void,
+): Promise<Readonly<Record<string, string>>> {
+  const { stateDir, slo, instanceTimeout } = config;
+  const objectives = readObjectives(config);
+  const options = { stateDir, objectives, timeScale: slo.timeScale, instanceTimeoutMs: instanceTimeout, log };
+  const collector = await Collector.open(options);
+  opened(collector);
+  opened(watchObjectives(config, log, (changed) => collector.replaceObjectives(changed)));
+  opened(ticking(collector, slo.timeScale, log));
+  const otlp = await listenOtlp(config, collector, log);
+  opened(otlp);
+  const live = new LiveFeed(() => buildOverview(collector.parts, collector.alerts, systemClock()));
+  opened(live);
+  const deps = { collector, live, clock: systemClock };
+  const web = await listen("collector web", config.web.listen, (q, r) => serveWeb(q, r, deps), log);
+  opened(web);
+  return { otlp: otlp.address, web: web.address, page: `http://${web.address}/` };
+}
+
+function listenOtlp(config: CollectorConfig, collector: Collector, log: Log) {
+  const { balance } = collector;
+  const isUnderPressure = createPressureGauge();
+  const deps = { accept: collector.accept.bind(collector), isUnderPressure, balance, log };
+  return listen("collector otlp", config.otlp.listen, (q, r) => receive(q, r, deps), log);
+}
+
+/** Ticks one after the other, never two at once. */
+function ticking(collector: Collector, timeScale: number, log: Log): Closable {
+  const intervalMs = Math.max(SHORTEST_TICK_MS, TICK_MS / timeScale);
+  let busy = false;
+  const timer = setInterval(async () => {
+    if (busy) return;
+    busy = true;
+    await collector.tick().catch((err) => log.error({ err }, "state not saved"));
+    busy = false;
+  }, intervalMs);
+  return { close: () => clearInterval(timer) };
+}
