@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { describeWith, part } from "../support/parts.ts";
 import { type OpenPage, openPage } from "./support/browser.ts";
-import { type RunningDemo, startDemo } from "./support/demo.ts";
+import { type StandingDemo, standUp } from "./support/demo.ts";
 import { eventually, ownFolder, run } from "./support/program.ts";
 import { type Prometheus, startPrometheus } from "./support/prometheus.ts";
 
@@ -11,12 +11,12 @@ const SIDECARS = ["sidecar-21", "sidecar-22", "sidecar-23", "sidecar-24"];
 
 describe("while the demo stays up", () => {
   const folder = ownFolder();
-  let demo: RunningDemo;
+  let demo: StandingDemo;
   let prometheus: Prometheus | undefined;
   let opened: OpenPage | undefined;
 
   beforeAll(async () => {
-    demo = await startDemo();
+    demo = await standUp();
     const [prometheusPath, chromiumPath] = [part("prometheus"), part("chromium")];
     if (prometheusPath !== undefined) prometheus = await startPrometheus(prometheusPath, folder.path, demo.metrics);
     if (chromiumPath !== undefined) opened = await openPage(chromiumPath, demo.page);
@@ -25,7 +25,7 @@ describe("while the demo stays up", () => {
   afterAll(async () => {
     await opened?.close();
     await prometheus?.stop();
-    await demo?.program.stop();
+    await demo?.stop();
     folder.remove();
   });
 
