@@ -6,7 +6,7 @@ import { BODY } from "./http1-message.ts";
 export interface ReaderEvents extends BodyEvents {
   /**
    * A complete head; `reader.scanner` holds its offsets from `start`. The owner judges it and calls `reader.body`.
-   * The bytes may be overwritten after the next message begins.
+   * Bytes and offsets stay as they are until the next message begins.
    */
   head(bytes: Uint8Array, start: number): void;
   /** The message is complete. */
@@ -26,6 +26,8 @@ export class MessageReader {
   readonly #events: ReaderEvents;
   readonly #body = new BodyScanner();
   #inBody = false;
+  /** The last head was handed out: its offsets stay readable until the next one begins. */
+  #spent = false;
   #held: Uint8Array | undefined;
   #heldLength = 0;
 
@@ -41,7 +43,7 @@ export class MessageReader {
 
   /** Between two messages: nothing of the next one was seen. */
   get idle(): boolean {
-    return !this.#inBody && !this.scanner.begun;
+    return !this.#inBody && (this.#spent || !this.scanner.begun);
   }
 
   /** True when the end of the connection is also the proper end of the message. */
@@ -66,6 +68,10 @@ export class MessageReader {
   }
 
   #headBytes(bytes: Uint8Array, at: number, to: number): number {
+    if (this.#spent) {
+      this.#spent = false;
+      this.scanner.reset();
+    }
     if (this.#heldLength > 0) return this.#continueHeld(bytes, at, to);
     if (!this.scanner.scan(bytes, at, to)) {
       this.#hold(bytes, at, to);
@@ -108,7 +114,7 @@ export class MessageReader {
 
   #finish(): void {
     this.#inBody = false;
-    this.scanner.reset();
+    this.#spent = true;
     this.#events.end();
   }
 }
