@@ -36,6 +36,13 @@ export interface CollectorOptions {
   readonly onAlert?: (event: OutriderEvent) => void;
 }
 
+/** The collector is an instance like the others. */
+const OWN_RESOURCE = {
+  "outrider.component": "collector",
+  "service.instance.id": "collector",
+  "service.name": "collector",
+} as const;
+
 interface StateSnapshot {
   readonly rollup: RollupSnapshot;
   readonly graph: Parameters<ServiceGraph["restore"]>[0];
@@ -87,6 +94,7 @@ export class Collector {
   tick(): Promise<void> {
     return this.#exclusively(async () => {
       const nowMs = this.#clock();
+      this.parts.instances.seen(OWN_RESOURCE, nowMs);
       const events = this.alerts.evaluate(nowMs);
       for (const event of events) this.#announce(event);
       if (events.length > 0)
@@ -113,7 +121,8 @@ export class Collector {
 
   #announce(event: OutriderEvent): void {
     this.parts.events.add(event, "");
-    this.#options.log.info({ subject: event.subject, outcome: event.outcome }, event.message);
+    const { subject, outcome, attributes } = event;
+    this.#options.log.info({ subject, outcome, alert: attributes["alert"] }, event.message);
     this.#options.onAlert?.(event);
   }
 

@@ -31,7 +31,7 @@ export class EventLog {
     if (id !== "" && this.#ids.has(id)) return false;
     if (id !== "") this.#remember(id);
     this.#count(event.kind, event.outcome);
-    this.#events.push({ ...event, namespace: event.namespace ?? "", service: event.service ?? "" });
+    this.#events.push(viewOf(event));
     if (this.#events.length > EVENT_LIMIT) this.#events.splice(0, this.#events.length - EVENT_LIMIT);
     return true;
   }
@@ -73,4 +73,20 @@ export class EventLog {
     if (known !== undefined) known.count++;
     else this.#counts.set(`${kind} ${counted}`, { kind, outcome: counted, count: 1 });
   }
+}
+
+function viewOf({
+  kind,
+  atMs,
+  from,
+  subject,
+  outcome,
+  message,
+  namespace,
+  service,
+  severity,
+  attributes,
+}: OutriderEvent): EventView {
+  const where = { namespace: namespace ?? "", service: service ?? "" };
+  return { kind, atMs, from, subject, outcome, message, ...where, severity, attributes };
 }

@@ -12,6 +12,7 @@ type Explained = Omit<AlertView, "message" | "topContributor"> & { readonly topC
  */
 export function explain(alert: Explained, timeScale: number, target: number): string {
   if (alert.burnRate === null) return `${alert.service}: no requests in the window`;
+  if (alert.state === "resolved") return `${alert.service} has recovered: ${alert.alert} no longer burns`;
   const objective = `${round(target * 100, 6)} % objective`;
   const verb = alert.severity === "page" ? "pages" : "files a ticket";
   const rate = `${alert.service} fails ${round(alert.burnRate, 3)} times as fast as its ${objective} allows`;

@@ -22,11 +22,13 @@ export function burnRate({ good, bad }: Counts, target: number): number | undefi
  * The share of the error budget that is left: 1 untouched, 0 spent, negative when overspent. Counted in events, so
  * that a quiet night weighs what it is: a few requests.
  *
+ * @param observedShare  how much of the period there is data for, a ratio: the rest of a young period counts as
+ *   unspent at the traffic seen so far, or the first error of a new service would spend a month's budget
  * @returns `undefined` when the period saw no events
  */
-export function budgetRemaining(period: Counts, target: number): number | undefined {
+export function budgetRemaining(period: Counts, target: number, observedShare = 1): number | undefined {
   const rate = burnRate(period, target);
-  return rate === undefined ? undefined : 1 - rate;
+  return rate === undefined ? undefined : 1 - rate * observedShare;
 }
 
 /** z of the one-sided 95 % bound. */
@@ -48,27 +50,20 @@ export function errorRatioLowerBound({ good, bad }: Counts): number {
   return Math.max(0, (ratio + z2 / (2 * total) - spread) / (1 + z2 / total));
 }
 
-export interface ExhaustionInput {
-  readonly period: Counts;
-  readonly target: number;
-  readonly periodMs: number;
-  /** How long there has been data; the rest of a young period counts as unspent at the traffic seen so far. */
-  readonly observedMs: number;
-  /** The burn rate that is assumed to go on. */
-  readonly rate: number | undefined;
-}
-
 /**
  * Milliseconds until the budget is spent when the burn goes on.
  *
+ * @param remaining  share of the budget that is left, as `budgetRemaining` gives it
+ * @param rate  the burn rate that is assumed to go on
  * @returns 0 when it is spent already; `undefined` when nothing burns, or it outlasts the period
  */
-export function timeToExhaustionMs(input: ExhaustionInput): number | undefined {
-  const { period, target, periodMs, observedMs, rate } = input;
-  const spent = burnRate(period, target);
-  if (spent === undefined || rate === undefined || rate <= 0) return undefined;
-  const observedShare = Math.min(1, observedMs / periodMs);
-  const leftMs = (Math.max(0, 1 - spent * observedShare) * periodMs) / rate;
+export function timeToExhaustionMs(
+  remaining: number | undefined,
+  rate: number | undefined,
+  periodMs: number,
+): number | undefined {
+  if (remaining === undefined || rate === undefined || rate <= 0) return undefined;
+  const leftMs = (Math.max(0, remaining) * periodMs) / rate;
   return leftMs > periodMs ? undefined : leftMs;
 }
 

@@ -15,6 +15,8 @@ export const LONGEST_PERIOD_MS = HISTORY_TIERS.coarse.keepMs;
 export const BURN_DOWN_POINTS = 300;
 
 export interface HistorySnapshot {
+  /** When the first event ever came; `null` before. */
+  readonly firstMs: number | null;
   readonly fine: readonly SliceRecord[];
   readonly coarse: readonly SliceRecord[];
 }
@@ -28,6 +30,7 @@ export class SloHistory {
   readonly timeScale: number;
   readonly #fine: IncrementRing;
   readonly #coarse: IncrementRing;
+  #firstMs: number | undefined;
 
   constructor(objective: Objective, timeScale = 1) {
     this.objective = objective;
@@ -37,6 +40,7 @@ export class SloHistory {
   }
 
   add(nowMs: number, increment: Counts): void {
+    this.#firstMs ??= nowMs;
     this.#fine.add(nowMs, increment);
     this.#coarse.add(nowMs, increment);
   }
@@ -54,8 +58,9 @@ export class SloHistory {
     return this.counts(nowMs, this.objective.periodMs);
   }
 
+  /** Over the period; `undefined` when it saw no events. */
   budgetRemaining(nowMs: number): number | undefined {
-    return budgetRemaining(this.period(nowMs), this.objective.target);
+    return budgetRemaining(this.period(nowMs), this.objective.target, this.#observedShare(nowMs));
   }
 
   /** Share of the period's slices that saw any event. */
@@ -66,16 +71,13 @@ export class SloHistory {
 
   /** Milliseconds of the clock until the budget is spent, when the burn of this window goes on. */
   exhaustedInMs(nowMs: number, windowMs: number): number | undefined {
-    const { target } = this.objective;
     const periodMs = this.objective.periodMs / this.timeScale;
-    const observedMs = nowMs - (this.#fine.firstMs ?? nowMs);
-    const rate = this.burnRate(nowMs, windowMs);
-    return timeToExhaustionMs({ period: this.period(nowMs), target, periodMs, observedMs, rate });
+    return timeToExhaustionMs(this.budgetRemaining(nowMs), this.burnRate(nowMs, windowMs), periodMs);
   }
 
   /** Budget remaining over the time there is data for, at most one period, oldest first. */
   burnDown(nowMs: number, points = BURN_DOWN_POINTS): { atMs: number; remaining: number }[] {
-    const firstMs = this.#fine.firstMs;
+    const firstMs = this.#firstMs;
     if (firstMs === undefined) return [];
     const fromMs = Math.max(firstMs, nowMs - this.objective.periodMs / this.timeScale);
     const stepMs = Math.max(this.#fine.sliceMs, (nowMs - fromMs) / points);
@@ -87,21 +89,27 @@ export class SloHistory {
   }
 
   snapshot(): HistorySnapshot {
-    return { fine: this.#fine.records(), coarse: this.#coarse.records() };
+    return { firstMs: this.#firstMs ?? null, fine: this.#fine.records(), coarse: this.#coarse.records() };
   }
 
   restore(snapshot: HistorySnapshot): void {
+    this.#firstMs = snapshot.firstMs ?? undefined;
     this.#fine.restore(snapshot.fine);
     this.#coarse.restore(snapshot.coarse);
   }
 
-  /** The events up to a past moment are those of the period less those since. */
+  /** The events up to a past moment are those of the period less those since; what has left the period is forgotten. */
   #remainingAt(atMs: number, nowMs: number): number {
     const sinceMs = (nowMs - atMs) * this.timeScale;
     const all = this.period(nowMs);
     const since = sinceMs < this.#fine.sliceMs ? { good: 0, bad: 0 } : this.counts(nowMs, sinceMs);
     const until = { good: Math.max(0, all.good - since.good), bad: Math.max(0, all.bad - since.bad) };
-    return budgetRemaining(until, this.objective.target) ?? 1;
+    return budgetRemaining(until, this.objective.target, this.#observedShare(atMs)) ?? 1;
+  }
+
+  #observedShare(atMs: number): number {
+    const observedMs = Math.max(0, atMs - (this.#firstMs ?? atMs));
+    return Math.min(1, (observedMs * this.timeScale) / this.objective.periodMs);
   }
 
   #ring(windowMs: number): IncrementRing {

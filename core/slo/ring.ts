@@ -57,11 +57,6 @@ export class IncrementRing {
     return (this.#at(this.#active, to) - this.#at(this.#active, from)) / this.#slices(windowMs);
   }
 
-  /** Start of the first slice that ever saw events, in milliseconds; `undefined` before that. */
-  get firstMs(): number | undefined {
-    return this.#last < 0 ? undefined : this.#first * this.sliceMs;
-  }
-
   /** Slices with events, oldest first; `restore` in a new ring gives the same answers. */
   records(): SliceRecord[] {
     const out: SliceRecord[] = [];
