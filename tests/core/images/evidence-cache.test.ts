@@ -120,7 +120,7 @@ describe("the cache is bounded", () => {
   it("in entries, dropping what was asked for longest ago", async () => {
     const cache = createEvidenceCache({ maxEntries: 3 });
     let gathered = 0;
-    const ask = (key: string) => 
+    const ask = (key: string) =>
       cache.get(key, async () => {
         gathered++;
         return facts("x");
