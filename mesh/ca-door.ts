@@ -18,8 +18,10 @@ export const CA_BODY_LIMIT_BYTES = 64 * 1024;
 /** Requests one address may make at once, and per second after that. */
 export const CA_BURST = 50;
 export const CA_REQUESTS_PER_SECOND = 10;
-/** Longest time for a whole request, in milliseconds. */
+/** Longest time for a handshake and for a whole request, in milliseconds; most connections at once. */
+const HANDSHAKE_DEADLINE_MS = 5000;
 const REQUEST_DEADLINE_MS = 10_000;
+const CA_CONNECTIONS_LIMIT = 1000;
 
 export interface CaDoorOptions {
   readonly listen: HostPort;
@@ -80,11 +82,12 @@ function checkAskedNames({ uris, dns, ips, others }: AltNames, spiffeId: string)
 export async function openCaDoor(options: CaDoorOptions): Promise<{ address: string; close(): Promise<void> }> {
   const { cert, key } = tlsOf(options.identity);
   const app = Fastify({
-    https: { cert, key, minVersion: "TLSv1.3" },
+    https: { cert, key, minVersion: "TLSv1.3", handshakeTimeout: HANDSHAKE_DEADLINE_MS },
     bodyLimit: CA_BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_DEADLINE_MS,
     forceCloseConnections: true,
   });
+  app.server.maxConnections = CA_CONNECTIONS_LIMIT;
   addRoute(app as unknown as FastifyInstance, options);
   const stop = options.identity.onChange(() => (app.server as Server).setSecureContext(tlsOf(options.identity)));
   app.addHook("onClose", async () => stop());

@@ -9,7 +9,7 @@ import {
   type Snapshot,
 } from "../core/policy/snapshot.ts";
 import { hostsFor, inboundPorts, outboundServices } from "./services.ts";
-import { versionOf } from "./version.ts";
+import { versionOf, type WrittenTexts } from "./version.ts";
 import { type MeshPod, MTLS_ANNOTATION, meshPods, policyWorld } from "./workloads.ts";
 
 export interface CompileOptions {
@@ -27,13 +27,15 @@ export interface CompileOptions {
 export function compile(objects: ClusterObjects, options: CompileOptions): ReadonlyMap<string, Snapshot> {
   const pods = meshPods(objects, options.trustDomain);
   const world = policyWorld(objects, pods);
-  const services = outboundServices(objects, pods);
+  const outboundOf = outboundByNamespace(outboundServices(objects, pods));
+  const peersOf = peerRecords(pods);
+  const written: WrittenTexts = new WeakMap();
   const byUid = pods
     .filter((pod) => pod.meshed)
     .map((pod): [string, Snapshot] => {
       const ingress = compileNetworkPolicy(pod, "ingress", world);
       const egress = compileNetworkPolicy(pod, "egress", world);
-      const outbound = services.map((service) => ({ ...service, hosts: hostsFor(service, pod.namespace) }));
+      const outbound = outboundOf(pod.namespace);
       const content: Omit<Snapshot, "version"> = {
         apiVersion: SNAPSHOT_API_VERSION,
         workload: workloadOf(pod),
@@ -42,11 +44,21 @@ export function compile(objects: ClusterObjects, options: CompileOptions): Reado
         ingress,
         outbound,
         egress,
-        peers: peersOf(pod, pods, ingress, egress, outbound),
+        peers: peersOf(pod, ingress, egress, outbound),
       };
-      return [pod.uid, { ...content, version: versionOf(content) }];
+      return [pod.uid, { ...content, version: versionOf(content, written) }];
     });
   return new Map(byUid);
+}
+
+/** Callers of one namespace share one list: it is large, and written once for all of them. */
+function outboundByNamespace(services: readonly Omit<OutboundService, "hosts">[]) {
+  const lists = new Map<string, readonly OutboundService[]>();
+  return (namespace: string): readonly OutboundService[] => {
+    const list = lists.get(namespace) ?? services.map((s) => ({ ...s, hosts: hostsFor(s, namespace) }));
+    lists.set(namespace, list);
+    return list;
+  };
 }
 
 function workloadOf(pod: MeshPod): Snapshot["workload"] {
@@ -60,24 +72,29 @@ function mtlsOf(pod: MeshPod, { namespaces }: ClusterObjects, { mtls }: CompileO
   return asked === "strict" || asked === "permissive" ? asked : mtls;
 }
 
+type PeerRecord = Readonly<Record<string, Peer>>;
+
 /**
  * The pods a workload may meet: those its rules and endpoints speak of, its namespace (so that a refused neighbour
  * has a name), and everyone when anyone may call.
  */
-function peersOf(
-  pod: MeshPod,
-  pods: readonly MeshPod[],
-  ingress: CompiledPolicy,
-  egress: CompiledPolicy,
-  outbound: readonly OutboundService[],
-): Readonly<Record<string, Peer>> {
-  const open = !ingress.isolated || ingress.rules.some((rule) => rule.peers === undefined);
-  const spoken = new Set([
-    ...[...ingress.rules, ...egress.rules].flatMap((rule) => rule.peers?.podUids ?? []),
-    ...outbound.flatMap((service) => service.endpoints.map((endpoint) => endpoint.podUid)),
-  ]);
-  const met = pods.filter((other) => open || other.namespace === pod.namespace || spoken.has(other.uid));
-  return Object.fromEntries(met.map((other) => [other.uid, peerOf(other)]));
+function peerRecords(pods: readonly MeshPod[]) {
+  const entries = pods.map((pod) => ({ pod, peer: peerOf(pod) }));
+  const everyone: PeerRecord = Object.fromEntries(entries.map(({ pod, peer }) => [pod.uid, peer]));
+  return (
+    pod: MeshPod,
+    ingress: CompiledPolicy,
+    egress: CompiledPolicy,
+    outbound: readonly OutboundService[],
+  ): PeerRecord => {
+    if (!ingress.isolated || ingress.rules.some((rule) => rule.peers === undefined)) return everyone;
+    const spoken = new Set([
+      ...[...ingress.rules, ...egress.rules].flatMap((rule) => rule.peers?.podUids ?? []),
+      ...outbound.flatMap((service) => service.endpoints.map((endpoint) => endpoint.podUid)),
+    ]);
+    const met = entries.filter(({ pod: { namespace, uid } }) => namespace === pod.namespace || spoken.has(uid));
+    return Object.fromEntries(met.map(({ pod: { uid }, peer }) => [uid, peer]));
+  };
 }
 
 function peerOf({ namespace, name, serviceAccount, spiffeId, ip, service }: MeshPod): Peer {

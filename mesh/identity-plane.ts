@@ -1,3 +1,5 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
 import { HOUR_MS } from "../core/base/clock.ts";
 import { writeFileAtomically } from "../core/identity/atomic-file.ts";
 import { type Authority, createAuthority } from "../core/identity/authority.ts";
@@ -52,6 +54,7 @@ export function openIdentityPlane({ config, clock, opened, emit, log }: MeshSett
 }
 
 function writeBundle(authority: Authority, file: string): void {
+  mkdirSync(dirname(file), { recursive: true });
   writeFileAtomically(file, authority.bundle().join(""), WORLD_READABLE);
 }
 

@@ -46,7 +46,7 @@ export async function openSnapshotServer(options: SnapshotServerOptions): Promis
     socket.on("close", () => streams.delete(stream));
   });
   server.on("tlsClientError", (err, socket) => {
-    options.log.warn({ err, address: socket.remoteAddress }, "snapshot stream: handshake refused");
+    options.log.debug({ err, address: socket.remoteAddress }, "snapshot stream: handshake refused");
   });
   const stop = options.identity.onChange(() => server.setSecureContext(tlsOf(options.identity)));
   const address = await listening(server, options.listen);
