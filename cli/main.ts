@@ -14,7 +14,7 @@ const BAD_INPUT = /^(CONFIG_|CLI_|REF_|CLUSTER_|SLO_|PORT_IN_USE|ADDRESS_NOT_AVA
  * @returns the exit code: 0 done, 1 refused or failed, 2 the input was wrong and nothing was started
  */
 export async function main(args: readonly string[]): Promise<number> {
-  const program = await buildProgram();
+  const program = await buildProgram(args[0]);
   try {
     await program.parseAsync([...args], { from: "user" });
     return Number(process.exitCode ?? EXIT.ok);
@@ -25,22 +25,29 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** The whole command tree; docs/cli.md is its help, compared by a test. */
-export async function buildProgram(): Promise<Command> {
+type Register = (program: Command) => void;
+
+/** Where each command lives. */
+const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
+  demo: () => import("./demo.ts").then((m) => m.registerDemo),
+  "demo-app": () => import("./demo/app.ts").then((m) => m.registerDemoApp),
+  check: () => import("./check.ts").then((m) => m.registerCheck),
+  scan: () => import("./scan.ts").then((m) => m.registerScan),
+  explain: () => import("./explain.ts").then((m) => m.registerExplain),
+  slo: () => import("./slo.ts").then((m) => m.registerSlo),
+};
+
+/**
+ * The command tree; docs/cli.md is its help, compared by a test.
+ *
+ * @param called  the command that will run: only its module is loaded. Any other word, or none, loads all of them
+ */
+export async function buildProgram(called?: string): Promise<Command> {
   const program = new Command("outrider")
     .description("admits signed and scanned images, proxies and polices pod traffic, keeps service promises")
     .version(`outrider ${VERSION}`, "-V, --version")
     .exitOverride()
     .showSuggestionAfterError();
-  const commands = await Promise.all([
-    import("./demo.ts").then((m) => m.registerDemo),
-    import("./demo/app.ts").then((m) => m.registerDemoApp),
-    import("./check.ts").then((m) => m.registerCheck),
-    import("./scan.ts").then((m) => m.registerScan),
-    import("./explain.ts").then((m) => m.registerExplain),
-    import("./slo.ts").then((m) => m.registerSlo),
-  ]);
-  for (const register of commands) register(program);
   for (const [name, description, load] of SERVICES) addService(program, name, description, load);
   program
     .command("version")
@@ -48,8 +55,18 @@ export async function buildProgram(): Promise<Command> {
     .action(() => {
       process.stdout.write(`outrider ${VERSION} (node ${process.versions.node})\n`);
     });
-  for (const command of program.commands) command.exitOverride();
+  const known = program.commands.some((command) => command.name() === called);
+  const loaders =
+    called !== undefined && Object.hasOwn(COMMANDS, called) ? [COMMANDS[called]] : Object.values(COMMANDS);
+  for (const load of known ? [] : loaders) (await load?.())?.(program);
+  for (const command of program.commands) exitWithError(command);
   return program;
+}
+
+/** Commander ends the process on a wrong flag unless every command, nested ones too, is told to throw. */
+function exitWithError(command: Command): void {
+  command.exitOverride();
+  for (const inner of command.commands) exitWithError(inner);
 }
 
 type ServiceMain = { main(args: readonly string[]): Promise<void> };
