@@ -47,6 +47,10 @@ const sidecarMessage = z.discriminatedUnion("type", [
   z.object({ type: z.literal("nack"), version, reason: z.string().max(4096) }),
 ]);
 
+type Message = z.output<typeof sidecarMessage>;
+type Hello = Extract<Message, { type: "hello" }>;
+type Answer = Exclude<Message, Hello>;
+
 /**
  * The path of one sidecar's connection.
  *
@@ -58,71 +62,106 @@ const sidecarMessage = z.discriminatedUnion("type", [
  * Any stage may throw; `refuse` is the one place that turns an error into a message and a close.
  */
 export function createSnapshotStream(socket: TLSSocket, options: SnapshotStreamOptions): SnapshotStream {
-  const { clock, log } = options;
-  const readLines = createLineReader(SIDECAR_LINE_LIMIT_BYTES);
-  const address = socket.remoteAddress ?? "";
-  let state: SidecarState | undefined;
-  let draining = false;
-  let refusing = false;
+  const connection = new Connection(socket, options);
+  connection.start();
+  return {
+    offer: () => connection.offer(),
+    state: () => connection.state,
+    close: () => socket.destroy(),
+  };
+}
 
-  const offer = () => {
-    if (state === undefined || draining || refusing || socket.destroyed) return;
-    const snapshot = options.snapshotOf(state.podUid);
-    if (snapshot === undefined || snapshot.version === state.sent) return;
-    state = { ...state, sent: snapshot.version };
-    draining = !socket.write(line({ type: "snapshot", snapshot }));
-  };
-  const receive = (peer: VerifiedPeer, text: string) => {
-    const message = parseMessage(text);
-    if (message.type !== "hello") {
-      if (state === undefined) throw refused("STREAM_HELLO", `expected hello, found ${message.type}`);
-      state = answered(state, message);
-      options.onAnswer(message.type);
-      return;
+class Connection {
+  state: SidecarState | undefined;
+  readonly #socket: TLSSocket;
+  readonly #options: SnapshotStreamOptions;
+  readonly #address: string;
+  readonly #readLines = createLineReader(SIDECAR_LINE_LIMIT_BYTES);
+  /** Written more than the socket takes: the newest snapshot waits for its `drain`. */
+  #full = false;
+  #refused = false;
+
+  constructor(socket: TLSSocket, options: SnapshotStreamOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#address = socket.remoteAddress ?? "";
+  }
+
+  start(): void {
+    const { log, clock } = this.#options;
+    this.#socket.on("error", (err) => log.debug({ err, address: this.#address }, "snapshot stream: connection broke"));
+    this.#socket.on("drain", () => {
+      this.#full = false;
+      this.offer();
+    });
+    this.#guarded(() => {
+      const peer = verifiedPeer(this.#socket, this.#options);
+      this.#socket.on("data", (chunk: Buffer) => this.#guarded(() => this.#receive(peer, chunk)));
+      this.#closeAfter(HELLO_DEADLINE_MS, () => expectHello(this.state));
+      this.#closeAfter(connectionLifeMs(peer, clock()), () => this.#socket.end());
+    });
+  }
+
+  offer(): void {
+    if (this.state === undefined || this.#full || this.#refused || this.#socket.destroyed) return;
+    const snapshot = this.#options.snapshotOf(this.state.podUid);
+    if (snapshot === undefined || snapshot.version === this.state.sent) return;
+    this.state = { ...this.state, sent: snapshot.version };
+    this.#full = !this.#socket.write(line({ type: "snapshot", snapshot }));
+  }
+
+  #receive(peer: VerifiedPeer, chunk: Buffer): void {
+    if (this.#refused) return;
+    for (const text of this.#readLines(chunk)) {
+      const message = parseMessage(text);
+      if (message.type === "hello") this.#hello(message, peer);
+      else this.#answer(message);
     }
-    if (state !== undefined) throw refused("STREAM_HELLO", "a second hello");
-    checkHello(message.podUid, peer, options.snapshotOf(message.podUid), address);
-    const have = message.have === undefined ? {} : { acked: message.have };
-    state = { podUid: message.podUid, spiffeId: peer.spiffeId, address, connectedAtMs: clock(), ...have };
-    offer();
-  };
-  const receiveAll = (peer: VerifiedPeer, chunk: Buffer) => {
-    if (refusing) return;
-    for (const text of readLines(chunk)) receive(peer, text);
-  };
-  const refuse = (thrown: unknown) => {
-    refusing = true;
-    const error =
-      thrown instanceof CodedError
-        ? thrown
-        : new CodedError("INTERNAL", asError(thrown).message, "see the log", { cause: thrown });
-    log.warn({ err: error, address, podUid: state?.podUid }, "snapshot stream: refused");
-    socket.end(line({ type: "error", code: error.code, message: error.message }), () => socket.destroy());
-  };
-  const guarded = (step: () => void) => {
+  }
+
+  #hello({ podUid, have }: Hello, peer: VerifiedPeer): void {
+    if (this.state !== undefined) throw refused("STREAM_HELLO", "a second hello");
+    checkHello(podUid, peer, this.#options.snapshotOf(podUid), this.#address);
+    const acked = have === undefined ? {} : { acked: have };
+    const connectedAtMs = this.#options.clock();
+    this.state = { podUid, spiffeId: peer.spiffeId, address: this.#address, connectedAtMs, ...acked };
+    this.offer();
+  }
+
+  #answer(message: Answer): void {
+    if (this.state === undefined) throw refused("STREAM_HELLO", `expected hello, found ${message.type}`);
+    this.state = answered(this.state, message);
+    this.#options.onAnswer(message.type);
+  }
+
+  #guarded(step: () => void): void {
     try {
       step();
     } catch (thrown) {
-      refuse(thrown);
+      this.#refuse(thrown);
     }
-  };
+  }
 
-  socket.on("error", (err) => log.debug({ err, address }, "snapshot stream: connection broke"));
-  socket.on("drain", () => {
-    draining = false;
-    offer();
-  });
-  guarded(() => {
-    const peer = verifiedPeer(socket, options);
-    const helloTimer = setTimeout(() => guarded(() => expectHello(state)), HELLO_DEADLINE_MS);
-    const ageTimer = setTimeout(() => socket.end(), connectionLifeMs(peer, clock()));
-    socket.on("data", (chunk: Buffer) => guarded(() => receiveAll(peer, chunk)));
-    socket.on("close", () => {
-      clearTimeout(helloTimer);
-      clearTimeout(ageTimer);
-    });
-  });
-  return { offer, state: () => state, close: () => socket.destroy() };
+  #refuse(thrown: unknown): void {
+    this.#refused = true;
+    const error = codedError(thrown);
+    this.#options.log.warn(
+      { err: error, address: this.#address, podUid: this.state?.podUid },
+      "snapshot stream: refused",
+    );
+    const { code, message } = error;
+    this.#socket.end(line({ type: "error", code, message }), () => this.#socket.destroy());
+  }
+
+  #closeAfter(delayMs: number, step: () => void): void {
+    const timer = setTimeout(() => this.#guarded(step), delayMs);
+    this.#socket.once("close", () => clearTimeout(timer));
+  }
+}
+
+function codedError(thrown: unknown): CodedError {
+  if (thrown instanceof CodedError) return thrown;
+  return new CodedError("INTERNAL", asError(thrown).message, "see the log of the mesh process", { cause: thrown });
 }
 
 function verifiedPeer(socket: TLSSocket, { identity, trustDomain, clock }: SnapshotStreamOptions): VerifiedPeer {
@@ -132,7 +171,7 @@ function verifiedPeer(socket: TLSSocket, { identity, trustDomain, clock }: Snaps
   return verifyPeer(certificate, identity.current().bundlePem, trustDomain, undefined, clock());
 }
 
-function parseMessage(text: string): z.output<typeof sidecarMessage> {
+function parseMessage(text: string): Message {
   try {
     return sidecarMessage.parse(JSON.parse(text));
   } catch (cause) {
@@ -160,10 +199,7 @@ function checkHello(podUid: string, peer: VerifiedPeer, snapshot: Snapshot | und
   }
 }
 
-function answered(
-  state: SidecarState,
-  message: { type: "ack"; version: string } | { type: "nack"; version: string; reason: string },
-): SidecarState {
+function answered(state: SidecarState, message: Answer): SidecarState {
   if (message.type === "nack") return { ...state, nacked: { version: message.version, reason: message.reason } };
   const { nacked: _, ...rest } = state;
   return { ...rest, acked: message.version };
