@@ -1,10 +1,12 @@
 import { CodedError, renderError } from "../core/base/errors.ts";
+import { endWithParent } from "../core/base/lifecycle.ts";
 import { main } from "./main.ts";
 
 /** Exit codes of every Outrider command: 2 for a configuration that cannot be used, 1 for anything else. */
 const EXIT_INVALID = 2;
 const EXIT_FAILED = 1;
 
+if (process.env["OUTRIDER_TETHERED"] === "1") endWithParent(process.stdin);
 try {
   await main(process.argv.slice(2));
   process.exit(0);

@@ -55,7 +55,7 @@ async function withDeadline(work: Promise<void>, deadlineMs: number): Promise<vo
  * Ends this process with its parent: the parent holds the other end of standard input, so that even a parent that
  * was killed leaves no child behind. For supervisors that start the services on one machine.
  */
-export function endWithParent(stdin: NodeJS.ReadableStream): void {
-  stdin.resume();
+export function endWithParent(stdin: NodeJS.ReadStream): void {
+  stdin.resume().unref();
   stdin.once("end", () => process.kill(process.pid, "SIGTERM"));
 }
