@@ -111,6 +111,7 @@ class RegoThread {
       (candidate) => candidate.type !== "loaded" && candidate.id === id,
     );
     if (reply.type === "result") return reply.result;
+    await this.kill(); // a module that trapped may have left its memory half written
     throw regoError("REGO_FAILED", library, reply.type === "failed" ? reply.message : "no result");
   }
 

@@ -74,7 +74,8 @@ function findingsOf(value: unknown, path: string): Finding[] {
 }
 
 function findingOf(vulnerability: Readonly<Record<string, unknown>>, path: string): Finding {
-  const severity = SEVERITY[text(vulnerability["Severity"], `${path}.Severity`)];
+  const word = text(vulnerability["Severity"], `${path}.Severity`);
+  const severity = Object.hasOwn(SEVERITY, word) ? SEVERITY[word] : undefined;
   if (severity === undefined)
     throw invalid(`${path}.Severity`, vulnerability["Severity"], Object.keys(SEVERITY).join(", "));
   const fixedIn = vulnerability["FixedVersion"];
