@@ -1,6 +1,6 @@
 import { asError } from "../base/errors.ts";
 import type { Digest, Discovered } from "../policy/evidence.ts";
-import type { Artifact } from "./artifact.ts";
+import type { Artifact } from "./claims/artifact.ts";
 import {
   ARTIFACTS_PER_IMAGE,
   ATTESTATION_LIMIT_BYTES,

@@ -8,8 +8,8 @@ import { trustedKeys } from "./keys.ts";
 import { COLLECT_DEADLINE_MS } from "./limits.ts";
 import type { Manifest } from "./manifest.ts";
 import { formatRepository, type ImageReference, parseReference } from "./reference.ts";
+import { failure } from "./registry/http.ts";
 import type { RegistryClient } from "./registry-client.ts";
-import { failure } from "./registry-http.ts";
 import { verifyOwnScan } from "./verify.ts";
 
 export interface EvidenceDeps {

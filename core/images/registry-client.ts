@@ -5,9 +5,9 @@ import { ARTIFACTS_PER_IMAGE, MANIFEST_LIMIT_BYTES, REFERRER_PAGES } from "./lim
 import { type Descriptor, type Manifest, parseManifest, parseReferrers } from "./manifest.ts";
 import { MANIFEST_TYPES, OCI_INDEX } from "./media-types.ts";
 import { formatRepository, type Repository } from "./reference.ts";
-import { createRegistryAuth, type RegistryAuth } from "./registry-auth.ts";
-import { type RegistryHost, type RegistryHosts, registryHosts } from "./registry-hosts.ts";
-import { type Answer, createRegistryHttp, failure, headerOf, type RegistryHttp } from "./registry-http.ts";
+import { createRegistryAuth, type RegistryAuth } from "./registry/auth.ts";
+import { type RegistryHost, type RegistryHosts, registryHosts } from "./registry/hosts.ts";
+import { type Answer, createRegistryHttp, failure, headerOf, type RegistryHttp } from "./registry/http.ts";
 
 export interface RegistryClientOptions {
   readonly registries?: readonly RegistryHost[];

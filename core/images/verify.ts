@@ -2,12 +2,12 @@ import { bundleFromJSON } from "@sigstore/bundle";
 import { messageOf } from "../base/errors.ts";
 import type { Digest, Discovered, ScanResult, Signature, Verified } from "../policy/evidence.ts";
 import { type DsseEnvelope, preAuthEncoding, readEnvelope } from "../wire/dsse.ts";
-import type { Artifact } from "./artifact.ts";
+import type { Artifact } from "./claims/artifact.ts";
+import { readScanReport } from "./claims/scan-report.ts";
+import { readSimpleSigning } from "./claims/simple-signing.ts";
+import { isAbout, malformed, readJson, readStatement, type Statement } from "./claims/statement.ts";
 import { signedBy, type TrustedKey } from "./keys.ts";
 import { COSIGN_SIGN_PREDICATE, COSIGN_VULN_PREDICATE } from "./media-types.ts";
-import { readScanReport } from "./scan-report.ts";
-import { readSimpleSigning } from "./simple-signing.ts";
-import { isAbout, malformed, readJson, readStatement, type Statement } from "./statement.ts";
 
 /** What one attached artifact turned out to be worth. A refusal says what was seen and why it does not count. */
 export type Worth =

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { guardedLookup, isReservedAddress } from "../../../core/images/address-guard.ts";
+import { guardedLookup, isReservedAddress } from "../../../core/images/registry/address-guard.ts";
 
 describe("an address is reserved", () => {
   it.each([

@@ -3,9 +3,9 @@ import { type PushedImage, pushImage } from "../../../cli/demo/registry/registry
 import { MANIFEST_LIMIT_BYTES, REFERRER_PAGES } from "../../../core/images/limits.ts";
 import { OCI_INDEX } from "../../../core/images/media-types.ts";
 import { parseReference } from "../../../core/images/reference.ts";
-import { parseChallenge } from "../../../core/images/registry-auth.ts";
+import { parseChallenge } from "../../../core/images/registry/auth.ts";
+import type { RegistryHost } from "../../../core/images/registry/hosts.ts";
 import { createRegistryClient, type RegistryClient } from "../../../core/images/registry-client.ts";
-import type { RegistryHost } from "../../../core/images/registry-hosts.ts";
 import {
   dawdle,
   demandToken,

@@ -1,10 +1,10 @@
-import type { Clock } from "../base/clock.ts";
-import { SECOND_MS } from "../base/clock.ts";
-import { CodedError, messageOf } from "../base/errors.ts";
-import { TOKEN_LIMIT_BYTES, TOKEN_MARGIN_MS, TOKENS_KEPT } from "./limits.ts";
-import { formatRepository, type Repository } from "./reference.ts";
-import type { Credentials, RegistryHosts } from "./registry-hosts.ts";
-import { type Answer, failure, headerOf, type RegistryHttp } from "./registry-http.ts";
+import type { Clock } from "../../base/clock.ts";
+import { SECOND_MS } from "../../base/clock.ts";
+import { CodedError, messageOf } from "../../base/errors.ts";
+import { TOKEN_LIMIT_BYTES, TOKEN_MARGIN_MS, TOKENS_KEPT } from "../limits.ts";
+import { formatRepository, type Repository } from "../reference.ts";
+import type { Credentials, RegistryHosts } from "./hosts.ts";
+import { type Answer, failure, headerOf, type RegistryHttp } from "./http.ts";
 
 /** What a 401 asks for. @see RFC 9110 section 11.6.1; distribution docs, "Token Authentication" */
 export type Challenge =

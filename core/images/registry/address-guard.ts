@@ -1,7 +1,7 @@
 import { lookup as systemLookup } from "node:dns";
 import { BlockList, isIP, type LookupFunction } from "node:net";
-import { CodedError } from "../base/errors.ts";
-import { IMAGES_ERRORS } from "./errors.ts";
+import { CodedError } from "../../base/errors.ts";
+import { IMAGES_ERRORS } from "../errors.ts";
 
 /**
  * Addresses no image reference, redirect or token realm may lead to unless the operator configured that host: a pod's

@@ -1,5 +1,8 @@
 import { refuseReservedHost } from "./address-guard.ts";
-import { DOCKER_HUB_API, DOCKER_HUB_TOKEN_HOST } from "./docker-hub.ts";
+
+/** Docker Hub is named docker.io in references and answers elsewhere. @see https://docs.docker.com/reference/api/registry/ */
+const DOCKER_HUB_API = "registry-1.docker.io";
+const DOCKER_HUB_TOKEN_HOST = "auth.docker.io";
 
 export interface Credentials {
   readonly username: string;

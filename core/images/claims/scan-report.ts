@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { type Finding, SEVERITIES } from "../policy/evidence.ts";
-import { FINDING_LIMIT, parseTrivyReport } from "../policy/trivy-report.ts";
+import { type Finding, SEVERITIES } from "../../policy/evidence.ts";
+import { FINDING_LIMIT, parseTrivyReport } from "../../policy/trivy-report.ts";
 import { malformed } from "./statement.ts";
 
 const time = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text));

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { Digest } from "../policy/evidence.ts";
-import { isDigest } from "./digest.ts";
-import { formatRepository, parseReference } from "./reference.ts";
+import type { Digest } from "../../policy/evidence.ts";
+import { isDigest } from "../digest.ts";
+import { formatRepository, parseReference } from "../reference.ts";
 import { malformed, readJson } from "./statement.ts";
 
 const payload = z.object({

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { CodedError } from "../base/errors.ts";
-import type { DsseEnvelope } from "../wire/dsse.ts";
-import { IMAGES_ERRORS } from "./errors.ts";
-import { IN_TOTO } from "./media-types.ts";
+import { CodedError } from "../../base/errors.ts";
+import type { DsseEnvelope } from "../../wire/dsse.ts";
+import { IMAGES_ERRORS } from "../errors.ts";
+import { IN_TOTO } from "../media-types.ts";
 
 const subject = z.object({ name: z.string().nullish(), digest: z.record(z.string(), z.string()) });
 

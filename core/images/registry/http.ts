@@ -1,9 +1,9 @@
 import { Agent, type Dispatcher, request } from "undici";
-import { asError, CodedError, messageOf } from "../base/errors.ts";
+import { asError, CodedError, messageOf } from "../../base/errors.ts";
+import { IMAGES_ERRORS, type ImagesCode } from "../errors.ts";
+import { CONNECTIONS_PER_REGISTRY, REDIRECTS_PER_REQUEST, REQUEST_DEADLINE_MS } from "../limits.ts";
 import { guardedLookup, refuseReservedHost } from "./address-guard.ts";
-import { IMAGES_ERRORS, type ImagesCode } from "./errors.ts";
-import { CONNECTIONS_PER_REGISTRY, REDIRECTS_PER_REQUEST, REQUEST_DEADLINE_MS } from "./limits.ts";
-import type { RegistryHosts } from "./registry-hosts.ts";
+import type { RegistryHosts } from "./hosts.ts";
 
 /** One answer, read whole. */
 export interface Answer {
