@@ -1,28 +1,25 @@
 import type { JSX } from "preact";
 import type { AlertView } from "../overview.ts";
-import { ago, clock, duration, percent, shorten, times } from "./format.ts";
+import { AlertFacts } from "./alert-facts.tsx";
+import { ago, clock } from "./format.ts";
 import { Empty, Panel } from "./panel.tsx";
 import { activeAlerts } from "./state.ts";
-import { TraceLink } from "./trace-link.tsx";
+import type { TraceStore } from "./trace-store.ts";
 
 interface AlertsProps {
   readonly alerts: readonly AlertView[];
   readonly timeScale: number;
   readonly nowMs: number;
-  readonly known: ReadonlySet<string>;
-  readonly onTrace: (traceId: string) => void;
+  readonly traces: TraceStore;
 }
 
 /** Every alert that is not at rest, worst first, with what a person needs to act on it. */
 export function Alerts(props: AlertsProps): JSX.Element {
   const active = activeAlerts(props.alerts);
-  const watched = props.alerts.length;
   return (
     <Panel title="Alerts" testid="alerts" count={active.length}>
       {active.length === 0 ? (
-        <Empty>
-          {watched === 0 ? "No alert is defined." : `Quiet: ${watched} burn-rate alerts watch, none is active.`}
-        </Empty>
+        <Empty>{quiet(props.alerts.length)}</Empty>
       ) : (
         <ul class="alerts">
           {active.map((alert) => (
@@ -34,14 +31,14 @@ export function Alerts(props: AlertsProps): JSX.Element {
   );
 }
 
-function AlertCard({
-  alert,
-  timeScale,
-  nowMs,
-  known,
-  onTrace,
-}: AlertsProps & { readonly alert: AlertView }): JSX.Element {
-  const { state, severity, service, namespace, exemplarTraceId } = alert;
+function quiet(watching: number): string {
+  if (watching === 0) return "No alert is defined. Each objective brings its own.";
+  return `Quiet: ${watching} burn-rate ${watching === 1 ? "alert watches" : "alerts watch"}, none is active.`;
+}
+
+function AlertCard({ alert, timeScale, nowMs, traces }: AlertsProps & { readonly alert: AlertView }): JSX.Element {
+  const { state, severity, service, namespace } = alert;
+  const facts = <AlertFacts alert={alert} timeScale={timeScale} traces={traces} />;
   return (
     <li class={`alert alert-${state} severity-${severity}`} data-testid="alert" data-state={state}>
       <div class="alert-head">
@@ -49,66 +46,23 @@ function AlertCard({
         <strong class="truncate" title={`${namespace}/${service}`}>
           {service}
         </strong>
-        <span class="truncate muted" title={alert.slo}>
+        <span class="truncate muted" title={`${alert.slo} · ${alert.alert}`}>
           {alert.slo} · {alert.alert}
         </span>
         <span class="chip">{severity}</span>
-        <span class="muted since" title={clock(alert.sinceMs)}>
+        <span class="muted small since">
           since {clock(alert.sinceMs)}, {ago(alert.sinceMs, nowMs)}
         </span>
       </div>
       <p class="alert-message">{alert.message}</p>
-      <dl class="facts">
-        <Fact name="burn rate" value={`${times(alert.burnRate)} (threshold ${times(alert.threshold)})`} />
-        <Fact name="budget gone in" value={exhaustion(alert, timeScale)} />
-        <Fact name="top contributor" value={contributor(alert)} />
-        {exemplarTraceId === null ? null : (
-          <div>
-            <dt>exemplar</dt>
-            <dd>
-              <TraceLink traceId={exemplarTraceId} known={known.has(exemplarTraceId)} onTrace={onTrace} />
-            </dd>
-          </div>
-        )}
-        <div>
-          <dt>runbook</dt>
-          <dd>
-            <Runbook place={alert.runbook} />
-          </dd>
-        </div>
-      </dl>
+      {state === "firing" ? (
+        facts
+      ) : (
+        <details>
+          <summary>rate, budget, contributor, runbook</summary>
+          {facts}
+        </details>
+      )}
     </li>
-  );
-}
-
-function Fact({ name, value }: { readonly name: string; readonly value: string }): JSX.Element {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd title={value}>{value}</dd>
-    </div>
-  );
-}
-
-function exhaustion({ exhaustedInMs }: AlertView, timeScale: number): string {
-  if (exhaustedInMs === null) return "not at this rate";
-  if (exhaustedInMs <= 0) return "spent";
-  const scaled = duration(exhaustedInMs * timeScale);
-  return timeScale === 1 ? scaled : `${scaled} (${duration(exhaustedInMs)} here)`;
-}
-
-function contributor({ topContributor }: AlertView): string {
-  if (topContributor === null) return "none stands out";
-  const { dimension, value, share } = topContributor;
-  return `${dimension} ${shorten(value, 60)}, ${percent(share)} of the errors`;
-}
-
-/** Only a web address becomes a link: the text comes from telemetry, and `javascript:` is an address too. */
-function Runbook({ place }: { readonly place: string }): JSX.Element {
-  if (!/^https?:\/\//.test(place)) return <code title={place}>{place}</code>;
-  return (
-    <a href={place} target="_blank" rel="noreferrer noopener">
-      {shorten(place, 60)}
-    </a>
   );
 }

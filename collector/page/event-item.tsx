@@ -2,19 +2,19 @@ import type { JSX } from "preact";
 import type { EventView } from "../overview.ts";
 import { ago, clock } from "./format.ts";
 import { TraceLink } from "./trace-link.tsx";
+import type { TraceStore } from "./trace-store.ts";
 
 interface EventItemProps {
   readonly event: EventView;
   readonly nowMs: number;
-  readonly known: ReadonlySet<string>;
-  readonly onTrace: (traceId: string) => void;
+  readonly traces: TraceStore;
 }
 
 /** Attributes that have a place of their own. */
 const SHOWN_ELSEWHERE = ["violations", "traceId"];
 
 /** One event: the outcome and the thing first, then the reason, every violation, and the facts on request. */
-export function EventItem({ event, nowMs, known, onTrace }: EventItemProps): JSX.Element {
+export function EventItem({ event, nowMs, traces }: EventItemProps): JSX.Element {
   const violations = (event.attributes["violations"] ?? "").split("\n").filter((line) => line.trim() !== "");
   const traceId = event.attributes["traceId"];
   return (
@@ -45,7 +45,7 @@ export function EventItem({ event, nowMs, known, onTrace }: EventItemProps): JSX
           ))}
         </ul>
       )}
-      {traceId === undefined ? null : <TraceLink traceId={traceId} known={known.has(traceId)} onTrace={onTrace} />}
+      {traceId === undefined ? null : <TraceLink traceId={traceId} traces={traces} />}
       <Facts event={event} />
     </li>
   );

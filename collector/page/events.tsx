@@ -3,12 +3,12 @@ import { useState } from "preact/hooks";
 import type { EventView } from "../overview.ts";
 import { EventItem } from "./event-item.tsx";
 import { Empty } from "./panel.tsx";
+import type { TraceStore } from "./trace-store.ts";
 
 interface EventsProps {
   readonly events: readonly EventView[];
   readonly nowMs: number;
-  readonly known: ReadonlySet<string>;
-  readonly onTrace: (traceId: string) => void;
+  readonly traces: TraceStore;
 }
 
 const FILTERS = [

@@ -6,18 +6,19 @@ import { edgeLevel, ratio } from "./map-model.ts";
 
 type Placed = Layout["edges"] extends ReadonlyMap<string, infer P> ? P : never;
 
-/** An arrow with its rate and p99, and a second line when something fails or is refused. */
-export function MapEdge({
-  edge,
-  place,
-}: {
+interface EdgeProps {
   readonly edge: RecentEdge;
   readonly place: Placed | undefined;
-}): JSX.Element | null {
+}
+
+const LINE_PX = 14;
+/** Widest a character of the label's font gets, in pixels. */
+const CHARACTER_PX = 6.9;
+
+/** The arrow alone: labels are drawn after all arrows, so that none crosses a text. */
+export function MapEdge({ edge, place }: EdgeProps): JSX.Element | null {
   if (place === undefined) return null;
   const level = edgeLevel(edge);
-  const trouble = troubleText(edge);
-  const { x, y } = place.label;
   return (
     <g
       class={`edge level-${level}`}
@@ -28,25 +29,39 @@ export function MapEdge({
     >
       <title>{describe(edge)}</title>
       <path d={pathThrough(place.points)} marker-end={`url(#arrow-${level})`} />
-      <text class="edge-text" x={x} y={trouble === "" ? y - 5 : y - 8}>
-        {perSecond(edge.ratePerSecond)} · p99 {latency(edge.p99Ms)}
-      </text>
-      {trouble === "" ? null : (
-        <text class="edge-text edge-trouble" x={x} y={y + 14}>
-          {trouble}
-        </text>
-      )}
     </g>
   );
 }
 
-function troubleText(edge: RecentEdge): string {
+/** Rate and p99, and a line each for what fails and what is refused. */
+export function MapEdgeLabel({ edge, place }: EdgeProps): JSX.Element | null {
+  if (place === undefined) return null;
+  const lines = labelLines(edge);
+  const width = Math.max(...lines.map(({ text }) => text.length)) * CHARACTER_PX + 6;
+  const height = lines.length * LINE_PX + 4;
+  const { x, y } = place.label;
+  const top = y - height / 2;
+  return (
+    <g class="edge-label" data-testid="map-edge-label">
+      <title>{describe(edge)}</title>
+      <rect x={x - width / 2} y={top} width={width} height={height} rx="4" />
+      {lines.map(({ text, trouble }, index) => (
+        <text key={text} class={trouble ? "edge-trouble" : ""} x={x} y={top + (index + 1) * LINE_PX - 2}>
+          {text}
+        </text>
+      ))}
+    </g>
+  );
+}
+
+function labelLines(edge: RecentEdge): { text: string; trouble: boolean }[] {
   const failed = ratio(edge.recentFailed, edge.recentRequests) ?? 0;
-  const parts = [
-    edge.denied > 0 ? `${number(edge.denied)} denied` : "",
-    failed > 0 ? `${percent(failed, 2)} errors` : "",
+  return [
+    { text: perSecond(edge.ratePerSecond), trouble: false },
+    ...(edge.p99Ms === null ? [] : [{ text: `p99 ${latency(edge.p99Ms)}`, trouble: false }]),
+    ...(failed > 0 ? [{ text: `${percent(failed, 2)} failed`, trouble: true }] : []),
+    ...(edge.denied > 0 ? [{ text: `${number(edge.denied)} denied`, trouble: true }] : []),
   ];
-  return parts.filter((part) => part !== "").join(" · ");
 }
 
 function describe(edge: RecentEdge): string {

@@ -1,10 +1,10 @@
 import { Graph, layout } from "@dagrejs/dagre";
 
-export const NODE_WIDTH = 176;
+export const NODE_WIDTH = 168;
 export const NODE_HEIGHT = 62;
-/** Room that the layout keeps free for an arrow's two lines of text. */
-const LABEL_WIDTH = 132;
-const LABEL_HEIGHT = 34;
+/** Room that the layout keeps free for an arrow's lines of text. */
+const LABEL_WIDTH = 84;
+const LABEL_HEIGHT = 48;
 const MARGIN = 10;
 
 export interface Point {
@@ -27,7 +27,7 @@ export function layoutMap(
   edges: readonly { readonly key: string; readonly client: string; readonly server: string }[],
 ): Layout {
   const graph = new Graph({ multigraph: true });
-  graph.setGraph({ rankdir: "LR", nodesep: 34, ranksep: 44, edgesep: 16, marginx: MARGIN, marginy: MARGIN });
+  graph.setGraph({ rankdir: "LR", nodesep: 26, ranksep: 36, edgesep: 16, marginx: MARGIN, marginy: MARGIN });
   for (const service of services) graph.setNode(service, { width: NODE_WIDTH, height: NODE_HEIGHT });
   for (const { key, client, server } of edges) {
     graph.setEdge(client, server, { width: LABEL_WIDTH, height: LABEL_HEIGHT, labelpos: "c" }, key);

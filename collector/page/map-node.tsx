@@ -4,7 +4,7 @@ import { NODE_HEIGHT, NODE_WIDTH, type Point } from "./map-layout.ts";
 import type { MapNode } from "./map-model.ts";
 
 /** What fits the box at the font's width. */
-const NAME_LENGTH = 20;
+const NAME_LENGTH = 15;
 
 export function MapNodeBox({
   node,
@@ -42,8 +42,8 @@ export function MapNodeBox({
 }
 
 function facts({ ratePerSecond, errorRatio }: MapNode): string {
-  if (errorRatio === null) return `${perSecond(ratePerSecond)} in`;
-  return `${perSecond(ratePerSecond)} in · ${percent(errorRatio, 2)} errors`;
+  if (errorRatio === null) return perSecond(ratePerSecond);
+  return `${perSecond(ratePerSecond)} · ${percent(errorRatio, 2)} failed`;
 }
 
 function presence({ instances, lost, firing }: MapNode): string {

@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import type { Overview } from "../overview.ts";
 import { edgeKey, type RecentEdge } from "./edge-window.ts";
-import { MapEdge } from "./map-edge.tsx";
+import { MapEdge, MapEdgeLabel } from "./map-edge.tsx";
 import { layoutMap } from "./map-layout.ts";
 import { mapNodes } from "./map-model.ts";
 import { MapNodeBox } from "./map-node.tsx";
@@ -63,6 +63,9 @@ export function ServiceMap({
         </defs>
         {drawn.map((edge) => (
           <MapEdge key={edgeKey(edge)} edge={edge} place={place.edges.get(edgeKey(edge))} />
+        ))}
+        {drawn.map((edge) => (
+          <MapEdgeLabel key={edgeKey(edge)} edge={edge} place={place.edges.get(edgeKey(edge))} />
         ))}
         {nodes.map((node) => (
           <MapNodeBox key={node.service} node={node} at={place.nodes.get(node.service)} />

@@ -34,7 +34,9 @@ export function SloTable({ overview, nowMs }: { readonly overview: Overview; rea
             <th scope="col">Service</th>
             <th scope="col">Objective</th>
             <th scope="col">Budget remaining</th>
-            <th scope="col">Burn-down</th>
+            <th scope="col" class="spark-head">
+              Burn-down
+            </th>
             {WINDOWS.map(({ window }) => (
               <th scope="col" key={window} class="number" title={`burn rate over ${window}`}>
                 {window}

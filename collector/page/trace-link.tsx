@@ -1,20 +1,15 @@
 import type { JSX } from "preact";
-
-interface TraceLinkProps {
-  readonly traceId: string;
-  /** Whether the page still has the trace. */
-  readonly known: boolean;
-  readonly onTrace: (traceId: string) => void;
-}
+import type { TraceStore } from "./trace-store.ts";
 
 const SHOWN = 12;
 
 /** Opens a trace further down; a trace that is gone keeps its id, to be looked up elsewhere. */
-export function TraceLink({ traceId, known, onTrace }: TraceLinkProps): JSX.Element {
-  if (!known) {
+export function TraceLink({ traceId, traces }: { readonly traceId: string; readonly traces: TraceStore }): JSX.Element {
+  const short = `${traceId.slice(0, SHOWN)}…`;
+  if (traces.missing.has(traceId)) {
     return (
-      <code title={`trace ${traceId} is no longer among the recent ones`}>
-        {traceId.slice(0, SHOWN)}… <span class="muted">(no longer kept)</span>
+      <code title={`the collector no longer keeps trace ${traceId}`}>
+        {short} <span class="muted">(no longer kept)</span>
       </code>
     );
   }
@@ -24,9 +19,9 @@ export function TraceLink({ traceId, known, onTrace }: TraceLinkProps): JSX.Elem
       class="link"
       title={`open trace ${traceId}`}
       data-testid="trace-link"
-      onClick={() => onTrace(traceId)}
+      onClick={() => traces.show(traceId)}
     >
-      trace {traceId.slice(0, SHOWN)}…
+      trace {short}
     </button>
   );
 }
