@@ -84,7 +84,6 @@ export const imagePolicySchema = z.strictObject({
 
 export type ImagePolicy = z.output<typeof imagePolicySchema>;
 export type ImagePolicySpec = ImagePolicy["spec"];
-export type PodRules = NonNullable<ImagePolicySpec["pods"]>;
 
 type Problem = readonly [path: (string | number)[], message: string];
 

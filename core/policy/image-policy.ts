@@ -7,7 +7,6 @@ import { judgeScan } from "./image-scan.ts";
 import { judgeSigners } from "./image-signers.ts";
 
 export type { ImagePlace } from "./image-judged.ts";
-export { describeAge } from "./image-scan.ts";
 
 /**
  * Judges one image by one policy: every violation at once, and never an allow on what could not be found out.

@@ -20,6 +20,7 @@ import {
   dawdle,
   type FaultyRegistry,
   floodReferrers,
+  fromTimes,
   on,
   serve,
   startFaultyRegistry,
@@ -421,6 +422,36 @@ describe("could not find out is never not there", () => {
     expect((await collect(image, [broken])).signatures).toMatchObject({
       kind: "failed",
       cause: { code: "IMAGE_KEY_INVALID" },
+    });
+  });
+});
+
+describe("a tag that moves", () => {
+  it("is judged by what it led to at each reading, never by what it led to before", async () => {
+    const [signed, swapped] = [await push(), await push()];
+    await signBundle(registry, signed, release);
+    const { bytes, mediaType, digest } = registry.store.manifest("shop/web", swapped.digest) as NonNullable<
+      ReturnType<typeof registry.store.manifest>
+    >;
+    const headers = { "content-type": mediaType, "docker-content-digest": digest };
+    registry.inject(
+      on(
+        new RegExp(`manifests/${signed.tag}$`),
+        fromTimes(2, () => ({ status: 200, headers, body: bytes })),
+      ),
+    );
+    const [first, then] = [await collect(signed.reference), await collect(signed.reference)];
+    expect([first.digest, first.signatures.kind]).toEqual([{ kind: "found", value: signed.digest }, "found"]);
+    expect([then.digest, then.signatures.kind]).toEqual([{ kind: "found", value: swapped.digest }, "absent"]);
+  });
+
+  it("cannot take a pinned reference with it", async () => {
+    const image = await push();
+    await signBundle(registry, image, release);
+    registry.inject(on(new RegExp(`manifests/${image.digest}$`), fromTimes(2, serve("{}"))));
+    expect((await collect(`${image.reference}@${image.digest}`)).digest.kind).toBe("found");
+    expect((await collect(`${image.reference}@${image.digest}`)).digest).toMatchObject({
+      cause: { code: "REGISTRY_DIGEST_MISMATCH" },
     });
   });
 });
