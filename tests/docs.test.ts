@@ -106,6 +106,12 @@ describe("documents", () => {
     expect(dead).toEqual([]);
   });
 
+  it("have every runbook that a source names", () => {
+    const named = readSources().flatMap(({ text }) => text.match(/docs\/runbooks\/[\w-]+\.md/g) ?? []);
+    expect(named.length).toBeGreaterThan(0);
+    expect(named.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+  });
+
   it("number decisions without a gap, each with its context, decision and consequences", () => {
     const names = readdirSync(join(ROOT, "docs/decisions"))
       .filter((name) => name.endsWith(".md"))
