@@ -260,7 +260,8 @@ async function startControlPlane(svid: Svid, host: string, snapshots: Map<string
   const hear = (socket: TLSSocket, message: SidecarMessage): void => {
     if (message.type === "hello") {
       sockets.set(message.podUid, socket);
-      return send(message.podUid);
+      send(message.podUid);
+      return;
     }
     const uid = [...sockets].find(([, each]) => each === socket)?.[0] ?? "";
     const version = (snapshots.get(uid) as Snapshot | undefined)?.version;
