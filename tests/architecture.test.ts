@@ -135,11 +135,14 @@ describe("files and functions stay readable", () => {
     expect(quantile(lines, 0.5)).toBeLessThan(12);
   });
 
-  it("no file is over 400 lines and no function over 60", () => {
-    const longFiles = sources.filter(({ lines }) => lines > 400).map(({ path, lines }) => `${path} has ${lines}`);
-    const longFunctions = functions.filter(({ lines }) => lines > 60);
-    expect(longFiles).toEqual([]);
-    expect(longFunctions.map(({ path, line, name, lines }) => `${path}:${line} ${name} has ${lines}`)).toEqual([]);
+  it("no file is over 400 lines", () => {
+    expect(sources.filter(({ lines }) => lines > 400).map(({ path, lines }) => `${path} has ${lines}`)).toEqual([]);
+  });
+
+  it("no function is over 60 lines, or 80 where it is markup or a panel", () => {
+    const most = (path: string) => (/\.tsx$|^dashboards\//.test(path) ? 80 : 60);
+    const long = functions.filter(({ path, lines }) => lines > most(path));
+    expect(long.map(({ path, line, name, lines }) => `${path}:${line} ${name} has ${lines}`)).toEqual([]);
   });
 });
 
