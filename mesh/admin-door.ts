@@ -10,8 +10,8 @@ export interface AdminDoorOptions {
   readonly meters: Meters;
   /** Why the mesh is not ready; empty when it is. */
   readonly problems: () => readonly string[];
-  /** @returns the anchors that live now */
-  readonly rotateRoot: () => Promise<readonly string[]>;
+  /** @returns the anchors that live now, and when the new one begins to sign */
+  readonly rotateRoot: () => Promise<{ readonly bundle: readonly string[]; readonly signsFromMs: number }>;
   readonly snapshotOf: (podUid: string) => Snapshot | undefined;
   readonly sidecars: () => readonly SidecarState[];
 }
@@ -30,7 +30,7 @@ export async function openAdminDoor(options: AdminDoorOptions): Promise<{ addres
     const { registry } = options.meters;
     return reply.type(registry.contentType).send(await registry.metrics());
   });
-  app.post("/v1/roots/rotate", async () => ({ bundle: await options.rotateRoot() }));
+  app.post("/v1/roots/rotate", () => options.rotateRoot());
   app.get("/v1/sidecars", () => ({ sidecars: options.sidecars() }));
   app.get<{ Params: { podUid: string } }>("/v1/snapshots/:podUid", (request, reply) => {
     const snapshot = options.snapshotOf(request.params.podUid);

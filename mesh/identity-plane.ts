@@ -18,8 +18,8 @@ const WORLD_READABLE = 0o644;
 export interface IdentityPlane {
   readonly authority: Authority;
   readonly identity: SvidSource;
-  /** @returns the anchors that live afterwards. @throws {CodedError} CA_ROTATION_BUSY */
-  rotateRoot(): Promise<readonly string[]>;
+  /** @returns the anchors that live afterwards, and when the new one signs. @throws {CodedError} CA_ROTATION_BUSY */
+  rotateRoot(): Promise<{ readonly bundle: readonly string[]; readonly signsFromMs: number }>;
 }
 
 /** @throws {CodedError} IDENTITY_FILE, DISK_FULL */
@@ -46,9 +46,9 @@ export function openIdentityPlane({ config, clock, opened, emit, log }: MeshSett
     authority,
     identity,
     rotateRoot: async () => {
-      authority.rotate();
+      const { signsFromMs } = authority.rotate();
       await announce();
-      return authority.bundle();
+      return { bundle: authority.bundle(), signsFromMs };
     },
   };
 }

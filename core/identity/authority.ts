@@ -4,8 +4,9 @@ import { DAY_MS, MINUTE_MS } from "../base/clock.ts";
 import { CodedError } from "../base/errors.ts";
 import { readPem } from "../wire/pem.ts";
 import { type CertificateRequest, readCertificateRequest } from "../wire/x509-request.ts";
+import { IDENTITY_ERRORS, type IdentityCode } from "./errors.ts";
 import { type IssuedCertificate, type LeafRequest, signLeaf } from "./leaf.ts";
-import { createRoot, crossSign, type Root, signingRoot } from "./root.ts";
+import { createRoot, type Root, signingRoot } from "./root.ts";
 import { loadRoots, saveRoots } from "./root-store.ts";
 
 /** How long a root lives, and how long before its end the next one takes over, in milliseconds. */
@@ -13,23 +14,27 @@ export const ROOT_TTL_MS = 365 * DAY_MS;
 export const ROOT_RENEWAL_MS = 60 * DAY_MS;
 /** Clocks of a cluster differ: certificates begin this long before they are issued. */
 export const BACK_DATED_MS = 5 * MINUTE_MS;
-/** Most roots alive at once: the signing one and those whose leaves still live. */
+/** Added to each wait of a rotation, for clocks that differ. */
+const CLOCK_MARGIN_MS = 2 * BACK_DATED_MS;
+/** Most roots alive at once: the signing one, its successor, and those whose leaves still live. */
 export const MOST_LIVE_ROOTS = 4;
 
 /** The mesh's certificate authority. Its root key stays in the process and in one file only its owner can read. */
 export interface Authority {
   readonly trustDomain: string;
-  /** Every live anchor as PEM: the signing root first, then those still in their overlap. */
+  /** Every live anchor as PEM, the newest first. */
   bundle(): readonly string[];
   issue(request: LeafRequest): IssuedCertificate;
   /**
-   * A new root signs from now on. Peers that know only the old one accept its leaves through a cross-signed
-   * certificate in the chain; the old root leaves the bundle when its last leaf has ended.
+   * Publishes a new root. The old one goes on signing until every workload has renewed once and so trusts both (one
+   * leaf's life), then the new one signs; the old leaves the bundle when its last leaf has ended. At no time does a
+   * peer meet a certificate of a root it has not heard of, whatever order workloads renew in.
    *
-   * @throws {CodedError} CA_ROTATION_BUSY when MOST_LIVE_ROOTS are alive
+   * @returns when the new root begins to sign
+   * @throws {CodedError} CA_ROTATION_BUSY while the rotation before it is not done
    */
-  rotate(): void;
-  /** Drops roots past their overlap, rotates a root near its end. @returns whether the bundle changed */
+  rotate(): { readonly signsFromMs: number };
+  /** Drops keys and roots that are done with, rotates a root near its end. @returns whether the bundle changed */
   maintain(): boolean;
   signingRootNotAfterMs(): number;
 }
@@ -44,39 +49,62 @@ export interface AuthorityOptions {
 
 /** Opens the authority kept in `stateDir`, or makes its first root. @throws {CodedError} IDENTITY_FILE, DISK_FULL */
 export function createAuthority(options: AuthorityOptions): Authority {
-  const { trustDomain, stateDir, certificateTtlMs, clock } = options;
+  const { trustDomain, stateDir, clock } = options;
   let roots = loadRoots(stateDir);
   const save = (next: readonly Root[]) => {
     saveRoots(stateDir, next);
     roots = next;
   };
   const rotate = () => {
-    if (roots.length >= MOST_LIVE_ROOTS) throw rotationBusy();
-    save(rotated(roots, trustDomain, certificateTtlMs, clock()));
+    const next = rotated(roots, options);
+    save(next.roots);
+    return { signsFromMs: next.signsFromMs };
   };
-  if (roots.length === 0) save([createRoot(trustDomain, clock(), ROOT_TTL_MS)]);
+  const maintain = () => {
+    const before = roots;
+    const kept = keepLive(roots, clock());
+    if (kept.length < roots.length || kept.some((root, index) => root !== roots[index])) save(kept);
+    if (isDue(roots, clock())) rotate();
+    return roots.length !== before.length || roots[0]?.name !== before[0]?.name;
+  };
+  if (roots.length === 0) save([createRoot(trustDomain, clock(), ROOT_TTL_MS, clock())]);
   return {
     trustDomain,
     bundle: () => roots.map((root) => root.certificatePem),
-    issue: (request) => signLeaf(request, signingRoot(roots), roots, clock()),
+    issue: (request) => signLeaf(request, signingRoot(roots, clock()), clock()),
     rotate,
-    maintain: () => {
-      const before = roots;
-      const live = roots.filter((root) => (root.retireAtMs ?? Number.POSITIVE_INFINITY) > clock());
-      if (live.length < roots.length) save(live);
-      if (signingRoot(roots).notAfterMs - clock() < ROOT_RENEWAL_MS && roots.length < MOST_LIVE_ROOTS) rotate();
-      return roots !== before;
-    },
-    signingRootNotAfterMs: () => signingRoot(roots).notAfterMs,
+    maintain,
+    signingRootNotAfterMs: () => signingRoot(roots, clock()).notAfterMs,
   };
 }
 
-/** The new root first; the old one without its key, so that it can sign nothing more. */
-function rotated(roots: readonly Root[], trustDomain: string, certificateTtlMs: number, nowMs: number): Root[] {
-  const next = createRoot(trustDomain, nowMs, ROOT_TTL_MS);
-  const retireAtMs = nowMs + certificateTtlMs + 2 * BACK_DATED_MS;
-  const old = roots.map(({ keyPem: _, ...root }) => ({ ...root, retireAtMs: root.retireAtMs ?? retireAtMs }));
-  return [{ ...next, crossPem: crossSign(next, signingRoot(roots), nowMs) }, ...old];
+function rotated(roots: readonly Root[], { trustDomain, certificateTtlMs, clock }: AuthorityOptions) {
+  const nowMs = clock();
+  if (isRotating(roots, nowMs) || roots.length >= MOST_LIVE_ROOTS) throw rotationBusy(roots);
+  const signsFromMs = nowMs + certificateTtlMs + CLOCK_MARGIN_MS;
+  const retireAtMs = signsFromMs + certificateTtlMs + CLOCK_MARGIN_MS;
+  const old = roots.map((root) => ({ ...root, retireAtMs: root.retireAtMs ?? retireAtMs }));
+  return { signsFromMs, roots: [createRoot(trustDomain, nowMs, ROOT_TTL_MS, signsFromMs), ...old] };
+}
+
+function isRotating(roots: readonly Root[], nowMs: number): boolean {
+  return roots.some((root) => root.signsFromMs > nowMs);
+}
+
+function isDue(roots: readonly Root[], nowMs: number): boolean {
+  if (isRotating(roots, nowMs) || roots.length >= MOST_LIVE_ROOTS) return false;
+  return signingRoot(roots, nowMs).notAfterMs - nowMs < ROOT_RENEWAL_MS;
+}
+
+/** Retired roots gone; of those that stay, only the signing one and its successor keep their keys. */
+function keepLive(roots: readonly Root[], nowMs: number): readonly Root[] {
+  const live = roots.filter((root) => (root.retireAtMs ?? Number.POSITIVE_INFINITY) > nowMs);
+  const { signsFromMs } = signingRoot(live, nowMs);
+  return live.map((root) => (root.signsFromMs >= signsFromMs || root.keyPem === undefined ? root : withoutKey(root)));
+}
+
+function withoutKey({ keyPem: _, ...root }: Root): Root {
+  return root;
 }
 
 /**
@@ -105,11 +133,12 @@ export function readSignedRequest(pem: string): CertificateRequest {
   }
 }
 
-function rotationBusy(): CodedError {
-  const message = `root rotation: ${MOST_LIVE_ROOTS} roots are alive already`;
+function rotationBusy([newest]: readonly Root[]): CodedError {
+  const fromText = new Date(newest?.signsFromMs ?? 0).toISOString();
+  const code: IdentityCode = "CA_ROTATION_BUSY";
   return new CodedError(
-    "CA_ROTATION_BUSY",
-    message,
-    "wait until the oldest leaves the bundle, one certificateTtl after its rotation",
+    code,
+    `root rotation: one is under way, its root signs from ${fromText}`,
+    IDENTITY_ERRORS[code].fix,
   );
 }

@@ -29,8 +29,8 @@ export const IDENTITY_ERRORS = {
     fix: "create the request anew; only ECDSA P-256 with SHA-256 is taken",
   },
   CA_ROTATION_BUSY: {
-    means: "the root cannot rotate: as many roots as a bundle may hold are alive already",
-    fix: "wait until the oldest leaves the bundle, one certificateTtl after its rotation",
+    means: "the root cannot rotate: the rotation before it is still under way",
+    fix: "wait until its root signs, one certificateTtl after it was published, then rotate again",
   },
   CA_UNREACHABLE: {
     means: "the certificate authority could not be asked",

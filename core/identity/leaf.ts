@@ -16,7 +16,7 @@ export interface LeafRequest {
 }
 
 export interface IssuedCertificate {
-  /** PEM: the leaf, then what peers with an older bundle need. */
+  /** PEM: the leaf, then its intermediates, of which this authority has none. */
   readonly chain: readonly string[];
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
@@ -27,7 +27,7 @@ export interface IssuedCertificate {
 const BACK_DATED_MS = 5 * MINUTE_MS;
 
 /** One leaf. Runs once per workload and renewal; about 0.1 ms, most of it the P-256 signature. */
-export function signLeaf(request: LeafRequest, root: Root, roots: readonly Root[], nowMs: number): IssuedCertificate {
+export function signLeaf(request: LeafRequest, root: Root, nowMs: number): IssuedCertificate {
   parseSpiffeId(request.spiffeId);
   const serial = newSerial();
   const notBeforeMs = wholeSeconds(nowMs - BACK_DATED_MS);
@@ -43,9 +43,8 @@ export function signLeaf(request: LeafRequest, root: Root, roots: readonly Root[
     },
     signerFor(root),
   );
-  const crossSigned = roots.flatMap(({ crossPem }) => crossPem ?? []);
   return {
-    chain: [leaf, ...crossSigned],
+    chain: [leaf],
     notBeforeMs,
     notAfterMs,
     serial: Buffer.from(serial).toString("hex").toUpperCase(),

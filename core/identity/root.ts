@@ -1,12 +1,4 @@
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  randomBytes,
-  sign,
-  X509Certificate,
-} from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import { MINUTE_MS } from "../base/clock.ts";
 import { CodedError } from "../base/errors.ts";
 import { writePem } from "../wire/pem.ts";
@@ -18,62 +10,47 @@ import {
   writeTbsCertificate,
 } from "../wire/x509-writer.ts";
 
-/** One anchor of the authority, as it is kept on disk. */
+/**
+ * One anchor of the authority, as it is kept on disk. Its life: published in the bundle, signing from a set time on,
+ * then in the bundle alone until its last leaf has ended.
+ */
 export interface Root {
   readonly name: string;
   readonly certificatePem: string;
-  /** PKCS#8; absent once another root signs. */
+  /** PKCS#8; dropped once another root signs. */
   readonly keyPem?: string;
-  /** This root's key certified by the root before it, for peers that know only that one. */
-  readonly crossPem?: string;
   readonly notAfterMs: number;
-  /** When it leaves the bundle; absent on the signing root. */
+  /** Not before every workload has it in its bundle. */
+  readonly signsFromMs: number;
+  /** When it leaves the bundle; absent while no successor is known. */
   readonly retireAtMs?: number;
 }
 
-/** How many authorities may follow a root: one cross-signed certificate per root still alive. */
-const PATH_LENGTH = 4;
+/** Leaves are signed by a root itself. */
+const PATH_LENGTH = 0;
 const BACK_DATED_MS = 5 * MINUTE_MS;
 const SERIAL_BYTES = 16;
 
-export function createRoot(trustDomain: string, nowMs: number, ttlMs: number): Root {
+/** A new key and its self-signed certificate. @param signsFromMs  when it takes over from the root before it */
+export function createRoot(trustDomain: string, nowMs: number, ttlMs: number, signsFromMs: number): Root {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const keyPem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
   const publicKeyDer = publicKey.export({ type: "spki", format: "der" });
-  const name = `Outrider root ${keyIdOf(publicKeyDer).toString("hex").slice(0, 12)}`;
+  const keyId = keyIdOf(publicKeyDer);
+  const name = `Outrider root ${keyId.toString("hex").slice(0, 12)}`;
   const notAfterMs = Math.floor((nowMs + ttlMs) / 1000) * 1000;
-  const fields = authorityFields({ name, publicKeyDer, trustDomain, nowMs, notAfterMs });
-  const signer = { name, keyPem, keyId: keyIdOf(publicKeyDer) };
-  return { name, keyPem, notAfterMs, certificatePem: certify(fields, signer) };
-}
-
-/** `root`'s name and key, certified by `older`. */
-export function crossSign(root: Root, older: Root, nowMs: number): string {
-  const certificate = new X509Certificate(root.certificatePem);
-  const publicKeyDer = certificate.publicKey.export({ type: "spki", format: "der" });
-  const trustDomain = (certificate.subjectAltName ?? "").replace(/^URI:spiffe:\/\//, "");
-  const notAfterMs = Math.min(root.notAfterMs, older.notAfterMs);
-  return certify(authorityFields({ name: root.name, publicKeyDer, trustDomain, nowMs, notAfterMs }), signerOf(older));
-}
-
-interface AuthorityKey {
-  readonly name: string;
-  readonly publicKeyDer: Uint8Array;
-  readonly trustDomain: string;
-  readonly nowMs: number;
-  readonly notAfterMs: number;
-}
-
-function authorityFields(key: AuthorityKey): Omit<CertificateFields, "issuerName" | "authorityKeyId"> {
-  const uri = altNames({ uris: [`spiffe://${key.trustDomain}`], dns: [], ips: [] }, false);
-  return {
+  const fields = {
     serial: newSerial(),
-    subjectName: key.name,
-    notBeforeMs: key.nowMs - BACK_DATED_MS,
-    notAfterMs: key.notAfterMs,
-    publicKey: key.publicKeyDer,
-    extensions: [...authorityExtensions(PATH_LENGTH, keyIdOf(key.publicKeyDer)), uri],
+    subjectName: name,
+    notBeforeMs: nowMs - BACK_DATED_MS,
+    notAfterMs,
+    publicKey: publicKeyDer,
+    extensions: [
+      ...authorityExtensions(PATH_LENGTH, keyId),
+      altNames({ uris: [`spiffe://${trustDomain}`], dns: [], ips: [] }, false),
+    ],
   };
+  return { name, keyPem, notAfterMs, signsFromMs, certificatePem: certify(fields, { name, keyPem, keyId }) };
 }
 
 /** What signs: a root's name and key, and the id leaves point back with. */
@@ -90,14 +67,13 @@ export function signerOf(root: Root): Signer {
   return { name: root.name, keyPem: root.keyPem, keyId: keyIdOf(publicKeyDer) };
 }
 
-export function signingRoot(roots: readonly Root[]): Root {
-  const root = roots.find((candidate) => candidate.keyPem !== undefined);
-  if (root !== undefined) return root;
-  throw new CodedError(
-    "IDENTITY_FILE",
-    "authority: no root with a key",
-    "restore roots.json from its backup, or remove it to start a new trust domain",
-  );
+/** The newest root whose time to sign has come. @throws {CodedError} IDENTITY_FILE when none has a key */
+export function signingRoot(roots: readonly Root[], nowMs: number): Root {
+  const able = roots.filter((root) => root.keyPem !== undefined && root.signsFromMs <= nowMs);
+  const [newest] = able.toSorted((a, b) => b.signsFromMs - a.signsFromMs);
+  if (newest !== undefined) return newest;
+  const fix = "restore roots.json from its backup, or remove it to start a new trust domain";
+  throw new CodedError("IDENTITY_FILE", "authority: no root with a key may sign", fix);
 }
 
 /** Signs a certificate's fields. @returns PEM */

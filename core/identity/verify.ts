@@ -27,7 +27,9 @@ export const LONGEST_CHAIN = 5;
  *
  * Cost: one parse and one P-256 verification per certificate of the chain, about 0.2 ms.
  *
- * @param certificate  `socket.getPeerX509Certificate()`: intermediates are read from its `issuerCertificate` links
+ * @param certificate  `socket.getPeerX509Certificate()`, called once per socket (on the client's side Node takes the
+ *   leaf out of the chain by reading it; on a resumed client session there is none). Intermediates are read from its
+ *   `issuerCertificate` links; some releases of Node 24 and 26 drop them on the server's side (nodejs/node#65579)
  * @param bundle  the anchors of `trustDomain` alone; Node's own `ca` check accepts the union of all bundles
  * @param expectedId  the id that was dialled; absent when any workload of the trust domain may call
  * @throws {CodedError} SVID_INVALID, SVID_UNTRUSTED, SVID_EXPIRED, SVID_WRONG_DOMAIN, SVID_UNEXPECTED, ID_INVALID

@@ -62,7 +62,7 @@ describe("a sidecar joins the mesh", () => {
 });
 
 describe("the root rotates", () => {
-  it("while peers that know only the old root still accept the new certificates, and old ones stay valid", async () => {
+  it("while workloads that have not renewed and those that have accept each other", async () => {
     const before = await shop.source({});
     const oldBundle = readFileSync(shop.bundleFile, "utf8");
     const answer = await fetch(`${shop.admin}/v1/roots/rotate`, { method: "POST" });
@@ -82,6 +82,11 @@ describe("the root rotates", () => {
     expect(snapshotOf(await fresh.next()).workload.podUid).toBe("uid-web");
     fresh.close();
     before.close();
+  });
+
+  it("not twice at once", async () => {
+    const answer = await fetch(`${shop.admin}/v1/roots/rotate`, { method: "POST" });
+    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([409, "CA_ROTATION_BUSY"]);
   });
 });
 

@@ -6,7 +6,9 @@ import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import type { Closable } from "../../core/base/lifecycle.ts";
 import { type Log, silentLog } from "../../core/base/log.ts";
 import { type CaSourceOptions, createCaSource } from "../../core/identity/ca-source.ts";
+import { meshId } from "../../core/identity/spiffe-id.ts";
 import type { Svid } from "../../core/identity/svid.ts";
+import { verifyPeer } from "../../core/identity/verify.ts";
 import { type MeshMessage, type SidecarMessage, SNAPSHOT_ALPN } from "../../core/policy/snapshot.ts";
 import { meshConfig } from "../../mesh/config.ts";
 import { createLineReader } from "../../mesh/lines.ts";
@@ -176,7 +178,14 @@ function dial(address: string, svid: Svid, alpn: string): Promise<Sidecar> {
         else reader.resolve(message);
       }
     });
-    socket.on("secureConnect", () =>
+    socket.on("secureConnect", () => {
+      const certificate = socket.getPeerX509Certificate();
+      if (certificate === undefined) return reject(new Error("no certificate"));
+      try {
+        verifyPeer(certificate, svid.bundlePem, TRUST_DOMAIN, meshId(TRUST_DOMAIN));
+      } catch (error) {
+        return reject(error);
+      }
       resolve({
         say: (message) => void socket.write(typeof message === "string" ? message : `${JSON.stringify(message)}\n`),
         next: () => {
@@ -185,7 +194,7 @@ function dial(address: string, svid: Svid, alpn: string): Promise<Sidecar> {
           return new Promise((res, rej) => waiting.push({ resolve: res, reject: rej }));
         },
         close: () => socket.destroy(),
-      }),
-    );
+      });
+    });
   });
 }

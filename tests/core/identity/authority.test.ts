@@ -3,13 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "@jest/globals";
-import {
-  type Authority,
-  createAuthority,
-  MOST_LIVE_ROOTS,
-  ROOT_RENEWAL_MS,
-  ROOT_TTL_MS,
-} from "../../../core/identity/authority.ts";
+import { type Authority, createAuthority, ROOT_RENEWAL_MS, ROOT_TTL_MS } from "../../../core/identity/authority.ts";
 import type { IssuedCertificate } from "../../../core/identity/leaf.ts";
 import { verifySvid } from "../../../core/identity/verify.ts";
 import { GOOD_ID, HOUR_MS, x509 } from "./certificates.ts";
@@ -106,28 +100,42 @@ describe("the root", () => {
     expect(open).toThrow(expect.objectContaining({ code: "CONFIG_INVALID" }));
   });
 
-  it("rotates: old and new certificates are good under old and new bundles", () => {
-    const oldBundle = authority.bundle();
-    const oldLeaf = issue();
+  it("rotates: at no time does a bundle of the moment before meet a certificate it does not trust", () => {
+    const known: { bundle: readonly string[]; leaf: IssuedCertificate; atMs: number }[] = [];
     authority.rotate();
-    const newLeaf = issue();
-    expect(authority.bundle()).toHaveLength(2);
-    expect([accepts(oldBundle, newLeaf), accepts(authority.bundle(), newLeaf)]).toEqual([true, true]);
-    expect([accepts(oldBundle, oldLeaf), accepts(authority.bundle(), oldLeaf)]).toEqual([true, true]);
+    for (let step = 0; step < 60; step++) {
+      known.push({ bundle: authority.bundle(), leaf: issue(), atMs: nowMs });
+      const live = known.filter(({ atMs }) => nowMs - atMs < TTL_MS);
+      for (const { bundle } of live) for (const { leaf } of live) expect(accepts(bundle, leaf)).toBe(true);
+      nowMs += TTL_MS / 10;
+      authority.maintain();
+    }
+    expect(authority.bundle()).toHaveLength(1);
   });
 
-  it("rotates twice: a bundle of the first root still accepts what the third signs", () => {
-    const oldBundle = authority.bundle();
-    authority.rotate();
-    authority.rotate();
-    expect(accepts(oldBundle, issue())).toBe(true);
+  it("signs with the old key until every workload has renewed once, then with the new one", () => {
+    const issuerOf = () => new X509Certificate(issue().chain[0] ?? "").issuer;
+    const first = issuerOf();
+    const { signsFromMs } = authority.rotate();
+    expect(authority.bundle()).toHaveLength(2);
+    expect(signsFromMs).toBeGreaterThanOrEqual(nowMs + TTL_MS);
+    nowMs = signsFromMs - 1;
+    expect(issuerOf()).toBe(first);
+    nowMs = signsFromMs;
+    expect(issuerOf()).not.toBe(first);
   });
 
   it("loses its key when it stops signing, and leaves the bundle when its last certificate has ended", () => {
     const [oldRoot] = authority.bundle();
-    authority.rotate();
-    const file = JSON.parse(readFileSync(join(stateDir, "roots.json"), "utf8")) as { roots: { keyPem?: string }[] };
-    expect(file.roots.map((root) => root.keyPem !== undefined)).toEqual([true, false]);
+    const { signsFromMs } = authority.rotate();
+    const withKey = () => {
+      const file = JSON.parse(readFileSync(join(stateDir, "roots.json"), "utf8")) as { roots: { keyPem?: string }[] };
+      return file.roots.map((root) => root.keyPem !== undefined);
+    };
+    expect(withKey()).toEqual([true, true]);
+    nowMs = signsFromMs;
+    expect(authority.maintain()).toBe(false);
+    expect(withKey()).toEqual([true, false]);
     nowMs += TTL_MS;
     expect(authority.maintain()).toBe(false);
     nowMs += HOUR_MS;
@@ -136,16 +144,30 @@ describe("the root", () => {
     expect(authority.bundle()).not.toContain(oldRoot);
   });
 
+  it("goes on rotating after a restart", () => {
+    const { signsFromMs } = authority.rotate();
+    const reopened = open();
+    expect(reopened.bundle()).toEqual(authority.bundle());
+    nowMs = signsFromMs;
+    expect(issue(reopened).chain).toHaveLength(1);
+    expect(accepts(authority.bundle(), issue(reopened))).toBe(true);
+  });
+
   it("rotates by itself before it ends", () => {
     nowMs += ROOT_TTL_MS - ROOT_RENEWAL_MS - HOUR_MS;
     expect(authority.maintain()).toBe(false);
     nowMs += 2 * HOUR_MS;
     expect(authority.maintain()).toBe(true);
+    expect(authority.bundle()).toHaveLength(2);
+    nowMs += 3 * HOUR_MS;
     expect(authority.signingRootNotAfterMs()).toBeGreaterThan(nowMs + ROOT_RENEWAL_MS);
   });
 
-  it("does not rotate into a bundle without end", () => {
-    for (let i = 1; i < MOST_LIVE_ROOTS; i++) authority.rotate();
+  it("does not rotate again before the rotation before it is done", () => {
+    const { signsFromMs } = authority.rotate();
     expect(() => authority.rotate()).toThrow(expect.objectContaining({ code: "CA_ROTATION_BUSY" }));
+    nowMs = signsFromMs;
+    authority.rotate();
+    expect(authority.bundle()).toHaveLength(3);
   });
 });
