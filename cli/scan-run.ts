@@ -1,4 +1,3 @@
-import { tmpdir } from "node:os";
 import { scanText } from "../admission/scan-text.ts";
 import { MINUTE_MS, systemClock } from "../core/base/clock.ts";
 import { CodedError } from "../core/base/errors.ts";
@@ -12,6 +11,9 @@ import type { ScanOptions } from "./scan.ts";
 
 /** Longest time to resolve the reference, in milliseconds. */
 export const RESOLVE_DEADLINE_MS = MINUTE_MS;
+
+/** A folder that nobody can have put credentials into. */
+const NO_FOLDER = "/nonexistent/outrider";
 
 /** What trivy may see of our environment; registry credentials only where they are given for it. */
 const PASSED_ON = [
@@ -59,13 +61,13 @@ async function resolveTarget(image: string, registries: readonly RegistrySetting
   }
 }
 
-/** An empty Docker configuration, so that trivy finds no credentials it was not given. */
+/** No Docker configuration, so that trivy finds no credentials it was not given. */
 function environment(): Record<string, string> {
   const passed = PASSED_ON.flatMap((name) => {
     const value = process.env[name];
     return value === undefined ? [] : [[name, value] as const];
   });
-  return { ...Object.fromEntries(passed), DOCKER_CONFIG: tmpdir() };
+  return { ...Object.fromEntries(passed), DOCKER_CONFIG: NO_FOLDER };
 }
 
 function keep(file: string, result: ScanResult): void {

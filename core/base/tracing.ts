@@ -62,6 +62,8 @@ export async function startTracing({ component, instance, url, intervalMs = 500 
   const sdk = new NodeSDK({
     autoDetectResources: false,
     instrumentations: [],
+    metricReaders: [], // left out, metrics and logs would go to the SDK's own default address
+    logRecordProcessors: [],
     resource: resources.resourceFromAttributes({
       "service.name": `outrider-${component}`,
       "service.instance.id": instance,
@@ -70,7 +72,13 @@ export async function startTracing({ component, instance, url, intervalMs = 500 
     spanProcessors: [new tracing.BatchSpanProcessor(exporter, { scheduledDelayMillis: intervalMs })],
   });
   sdk.start();
-  return { withSpan: spanRunner(api, component), close: () => closeWithin(sdk.shutdown(), TRACING_CLOSE_DEADLINE_MS) };
+  return {
+    withSpan: spanRunner(api, component),
+    close: async () => {
+      await closeWithin(sdk.shutdown(), TRACING_CLOSE_DEADLINE_MS);
+      for (const global of [api.trace, api.context, api.propagation]) global.disable();
+    },
+  };
 }
 
 type Api = typeof import("@opentelemetry/api");
