@@ -8,10 +8,6 @@ export const ADMISSION_ERRORS = {
     means: "the review is larger than the gate reads",
     fix: "make the object smaller; it cannot be judged, so it is refused",
   },
-  REVIEW_DEADLINE: {
-    means: "the review was not decided before the API server's own time-out",
-    fix: "retry: look-ups go on in the background; if it stays, look at the registry or rule that is named",
-  },
   REVIEW_BUSY: {
     means: "the gate has as many reviews under way as it takes",
     fix: "retry; if it stays, run more replicas of the webhook",
@@ -42,9 +38,9 @@ export const ADMISSION_ERRORS = {
     means: "a policy names a library rule that does not exist",
     fix: "use one of the names listed in the message",
   },
-  LOG_BROKEN: {
-    means: "the decision log's hash chain does not hold",
-    fix: "keep the file as evidence; records from the one named on were changed, removed or added",
+  EVIDENCE_UNKNOWN: {
+    means: "a policy that only warns could not find out what it asks for",
+    fix: "retry; the message names what did not answer",
   },
 } as const;
 

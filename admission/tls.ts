@@ -39,7 +39,7 @@ export interface Serving extends Closable {
   bundle(): string;
   /** A new serving key and certificate, from the same authority. */
   renew(): void;
-  /** A new authority and a new serving certificate; the old anchor stays in the bundle while its leaves live. */
+  /** A new anchor, published at once and signing only once webhook configurations had time to learn it. */
   rotate(): void;
 }
 

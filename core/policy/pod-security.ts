@@ -11,9 +11,6 @@ export type PodSecurityLevel = (typeof POD_SECURITY_LEVELS)[number];
 /** The namespace label that Kubernetes' own admission reads. */
 export const POD_SECURITY_ENFORCE_LABEL = "pod-security.kubernetes.io/enforce";
 
-/** The Kubernetes version whose newest rules the checks state. */
-export const POD_SECURITY_VERSION = "v1.34";
-
 const CHECKS: Readonly<Record<PodSecurityLevel, readonly PodSecurityCheck[]>> = {
   privileged: [],
   baseline: BASELINE_CHECKS,
@@ -21,7 +18,7 @@ const CHECKS: Readonly<Record<PodSecurityLevel, readonly PodSecurityCheck[]>> = 
 };
 
 /**
- * Judges one pod spec by a Pod Security level. Every violation at once, in the standard's order of checks.
+ * Judges one pod spec by a Pod Security level, as Kubernetes v1.34 states it. Every violation at once, in the standard's order of checks.
  *
  * @param rule  who asks for the level: "ImagePolicy production" or the namespace's label
  * @throws {CodedError} POD_MALFORMED when a part of the spec has another shape than the API's

@@ -49,11 +49,6 @@ export function podSpecsOf(object: JsonObject, group: string, kind: string): Pod
   return [{ ...at, spec: pod["spec"], metadata: objectAt(pod["metadata"], field(place, "metadata")) }];
 }
 
-/** Whether the gate knows where this kind keeps its pod. */
-export function isBuiltInPodKind(group: string, kind: string): boolean {
-  return Object.hasOwn(POD_OF_KIND, `${group}/${kind}`);
-}
-
 function descend(object: JsonObject, steps: readonly string[]): [JsonObject, Place] {
   let place: Place = ROOT;
   for (const step of steps) {
