@@ -2,6 +2,7 @@ import Fastify from "fastify";
 import { CodedError, codedSystemError } from "../core/base/errors.ts";
 import type { HostPort } from "../core/base/host-port.ts";
 import type { Snapshot } from "../core/policy/snapshot.ts";
+import { MESH_ERRORS } from "./errors.ts";
 import type { Meters } from "./meters.ts";
 import type { SidecarState } from "./snapshot-stream.ts";
 
@@ -21,6 +22,11 @@ const ADMIN_BODY_LIMIT_BYTES = 4096;
 /** Opens the operator's door: plain HTTP, meant for loopback. @throws {CodedError} PORT_IN_USE */
 export async function openAdminDoor(options: AdminDoorOptions): Promise<{ address: string; close(): Promise<void> }> {
   const app = Fastify({ bodyLimit: ADMIN_BODY_LIMIT_BYTES, forceCloseConnections: true });
+  app.addHook("onRequest", async (request, reply) => {
+    if (request.headers.origin === undefined) return;
+    const message = "a web page may not use this door";
+    await reply.code(403).send({ code: "ADMIN_ORIGIN", message, fix: MESH_ERRORS.ADMIN_ORIGIN.fix });
+  });
   app.get("/healthz", () => ({ status: "ok" }));
   app.get("/readyz", (_request, reply) => {
     const problems = options.problems();

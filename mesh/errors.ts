@@ -46,6 +46,10 @@ export const MESH_ERRORS = {
     means: "a message on the snapshot stream is too long or not one of the known ones",
     fix: "run sidecar and control plane at most one minor version apart",
   },
+  ADMIN_ORIGIN: {
+    means: "a web page tried to use the admin door through its reader's browser",
+    fix: "call it with curl from the machine itself",
+  },
 } as const;
 
 export type MeshCode = keyof typeof MESH_ERRORS;

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { silentLog } from "../../core/base/log.ts";
@@ -186,6 +186,35 @@ describe("a sidecar asking for a certificate", () => {
     await Promise.all([source.renew(), source.renew()]);
     await source.renew();
     expect(new Set(seen).size).toBe(3);
+    source.close();
+  });
+});
+
+describe("a certificate near its end", () => {
+  /** A clock near the end of a certificate of one hour. */
+  const nearlyThere = () => Date.now() + 3_600_000 - 1500;
+
+  it("is renewed without being asked", async () => {
+    const source = await shop.source({}, { clock: nearlyThere });
+    const before = source.current().serial;
+    const after = await new Promise<string>((resolve) => source.onChange((svid) => resolve(svid.serial)));
+    expect(after).not.toBe(before);
+    source.close();
+  });
+
+  it("stays while the authority refuses to renew it, and is tried again", async () => {
+    let failures = 0;
+    const log = { ...silentLog, warn: () => failures++ };
+    const tokenFile = `${shop.folder}/token.jwt`;
+    writeFileSync(tokenFile, await token());
+    const source = await shop.source({}, { clock: nearlyThere, tokenFile, log, random: () => 0 });
+    const before = source.current().serial;
+    writeFileSync(tokenFile, "not a token");
+    await expect(source.renew()).rejects.toMatchObject({ code: "CA_REFUSED" });
+    while (failures < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(source.current().serial).toBe(before);
+    writeFileSync(tokenFile, await token());
+    await new Promise((resolve) => source.onChange(resolve));
     source.close();
   });
 });

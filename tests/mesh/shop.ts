@@ -90,7 +90,7 @@ export interface Sidecar {
   close(): void;
 }
 
-export async function openShop(log: Log = silentLog): Promise<Shop> {
+export async function openShop(collector?: string, log: Log = silentLog): Promise<Shop> {
   const dir = mkdtempSync(join(tmpdir(), "outrider-shop-"));
   const folder = join(dir, "manifests");
   mkdirSync(folder);
@@ -110,6 +110,7 @@ export async function openShop(log: Log = silentLog): Promise<Shop> {
     snapshots: { listen: any },
     admin: { listen: any },
     tokens: { jwks, issuer: ISSUER },
+    ...(collector === undefined ? {} : { collector }),
   });
   const open: Closable[] = [];
   const addresses = await startMesh({ config, log, opened: (closable) => open.push(closable) });
