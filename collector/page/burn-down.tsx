@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import type { SloView } from "../overview.ts";
-import { percent } from "./format.ts";
+import { percent, timeLabel } from "./format.ts";
 
 interface BurnDownProps {
   readonly points: SloView["burnDown"];
@@ -61,9 +61,16 @@ function options(element: HTMLElement, height: number, axes: boolean): uPlot.Opt
     scales: { y: { range: (_plot, low, high) => [Math.min(0, low ?? 0), Math.max(1, high ?? 1)] } },
     series: [{}, { stroke: colour("--accent"), fill: colour("--accent-faint"), width: 1.5, points: { show: false } }],
     axes: axes
-      ? [axis, { ...axis, size: 58, values: (_plot, splits) => splits.map((share) => percent(share)) }]
+      ? [
+          { ...axis, space: 80, values: (_plot, splits) => splits.map((s) => timeLabel(s * 1000, spanMs(splits))) },
+          { ...axis, size: 58, values: (_plot, splits) => splits.map((share) => percent(share)) },
+        ]
       : [{ show: false }, { show: false }],
   };
+}
+
+function spanMs(splits: readonly number[]): number {
+  return ((splits.at(-1) ?? 0) - (splits[0] ?? 0)) * 1000;
 }
 
 function widthOf(element: HTMLElement): number {

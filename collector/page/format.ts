@@ -69,6 +69,16 @@ export function clock(atMs: number): string {
   return new Date(atMs).toLocaleTimeString(undefined, { hourCycle: "h23" });
 }
 
+const TWO_DAYS_MS = 172_800_000;
+const TEN_MINUTES_MS = 600_000;
+
+/** A tick of a time axis as long as `spanMs`: seconds, minutes or days. */
+export function timeLabel(atMs: number, spanMs: number): string {
+  if (spanMs > TWO_DAYS_MS) return new Date(atMs).toLocaleDateString(undefined, { month: "short", day: "numeric" });
+  const text = clock(atMs);
+  return spanMs > TEN_MINUTES_MS ? text.slice(0, text.lastIndexOf(":")) : text;
+}
+
 /** Cuts in the middle so that both ends, which tell names apart, stay. */
 export function shorten(text: string, limit: number): string {
   if (text.length <= limit) return text;

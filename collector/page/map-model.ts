@@ -12,7 +12,7 @@ export interface MapNode {
   readonly instances: number;
   readonly lost: number;
   readonly firing: boolean;
-  readonly level: Level | "idle";
+  readonly level: Level;
 }
 
 /** Above this share of failed requests a box or arrow is yellow, above the next it is red. */
@@ -44,7 +44,7 @@ function nodeOf(service: string, overview: Overview, edges: readonly RecentEdge[
 }
 
 /** How an arrow is drawn: by what failed lately; refusals count as trouble only when nothing got through. */
-export function edgeLevel(edge: RecentEdge): Level | "idle" {
+export function edgeLevel(edge: RecentEdge): Level {
   const served = edge.recentRequests - edge.recentDenied;
   if (edge.recentDenied > 0 && served <= 0) return "bad";
   return levelOf(ratio(edge.recentFailed, edge.recentRequests));
@@ -55,7 +55,7 @@ export function ratio(part: number, whole: number): number | null {
   return whole > 0 ? part / whole : null;
 }
 
-function levelOf(errorRatio: number | null): Level | "idle" {
+function levelOf(errorRatio: number | null): Level {
   if (errorRatio === null) return "idle";
   if (errorRatio >= BAD_ERROR_RATIO) return "bad";
   return errorRatio >= WARN_ERROR_RATIO ? "warn" : "ok";

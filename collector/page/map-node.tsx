@@ -1,10 +1,10 @@
 import type { JSX } from "preact";
-import { percent, perSecond, shorten } from "./format.ts";
+import { percent, perSecond } from "./format.ts";
 import { NODE_HEIGHT, NODE_WIDTH, type Point } from "./map-layout.ts";
 import type { MapNode } from "./map-model.ts";
 
-/** What fits the box at the font's width. */
-const NAME_LENGTH = 15;
+const TEXT_X = 20;
+const NAME_HEIGHT = 20;
 
 export function MapNodeBox({
   node,
@@ -28,13 +28,13 @@ export function MapNodeBox({
       <title>{describe(node)}</title>
       <rect class="node-box" width={NODE_WIDTH} height={NODE_HEIGHT} rx="8" />
       <rect class="node-stripe" width="5" height={NODE_HEIGHT - 16} x="6" y="8" rx="2.5" />
-      <text class="node-name" x="20" y="21">
-        {shorten(service, NAME_LENGTH)}
-      </text>
-      <text class="node-facts" x="20" y="38">
+      <foreignObject x={TEXT_X} y="6" width={NODE_WIDTH - TEXT_X - 8} height={NAME_HEIGHT}>
+        <div class="node-name truncate">{service}</div>
+      </foreignObject>
+      <text class="node-facts" x={TEXT_X} y="38">
         {facts(node)}
       </text>
-      <text class={lost > 0 ? "node-facts node-warning" : "node-facts"} x="20" y="53">
+      <text class={lost > 0 ? "node-facts node-warning" : "node-facts"} x={TEXT_X} y="53">
         {presence(node)}
       </text>
     </g>
@@ -46,9 +46,10 @@ function facts({ ratePerSecond, errorRatio }: MapNode): string {
   return `${perSecond(ratePerSecond)} · ${percent(errorRatio, 2)} failed`;
 }
 
-function presence({ instances, lost, firing }: MapNode): string {
+function presence({ service, instances, lost, firing }: MapNode): string {
   const alert = firing ? " · alert firing" : "";
   if (lost > 0) return `✕ ${lost} of ${instances} lost${alert}`;
+  if (service === "unknown") return "outside the mesh";
   if (instances === 0) return `no sidecar${alert}`;
   return `${instances} ${instances === 1 ? "pod" : "pods"}${alert}`;
 }

@@ -1,6 +1,6 @@
 import type { AlertView, InstanceView, Overview } from "../overview.ts";
 
-export type Level = "ok" | "warn" | "bad";
+export type Level = "ok" | "warn" | "bad" | "idle";
 
 export interface OverallState {
   readonly level: Level;
@@ -21,7 +21,7 @@ export function overallState(overview: Overview): OverallState {
     counted(lost.length, "instance lost", "instances lost"),
     counted(pending.length, "alert pending", "alerts pending"),
   ].filter((part) => part !== "");
-  const level = pages.length > 0 ? "bad" : parts.length > 0 ? "warn" : "ok";
+  const level = pages.length > 0 ? "bad" : parts.length > 0 ? "warn" : overview.instances.length === 0 ? "idle" : "ok";
   return { level, headline: parts.length > 0 ? parts.join(", ") : calm(overview), firing, lost };
 }
 
