@@ -15,7 +15,7 @@ export async function drained(
   const endMs = performance.now() + deadlineMs;
   for (const server of servers) server.close();
   connections.closeAfterNext();
-  await sleep(Math.min(DRAIN_QUIET_MS, deadlineMs));
+  if (connections.all().length > 0) await sleep(Math.min(DRAIN_QUIET_MS, deadlineMs));
   connections.drain();
   while (connections.busy > 0 && performance.now() < endMs) await sleep(DRAIN_POLL_MS);
   if (connections.busy > 0) log.warn({ requests: connections.busy }, "drain deadline passed; requests cut");

@@ -8,6 +8,8 @@ import type { Received } from "./serve.ts";
 
 /** A request nobody waits for any more, as other proxies count it. */
 const CLIENT_CLOSED = 499;
+/** What follows a refused CONNECT or Upgrade may not be HTTP. */
+const TUNNEL_REFUSED = 501;
 const INTERNAL = { status: 500, fix: "this is a bug in outrider; the sidecar's log has the stack" };
 
 /** What is told about a refusal. */
@@ -32,7 +34,8 @@ export function refuse(received: Received, error: unknown): void {
   count(error, accepted, observed.peer, parts);
   if (refusal.code === "INTERNAL" && !gone) parts.log.error({ err: error }, "request failed");
   const { connection } = exchange;
-  const keepAlive = exchange.request.keepAlive && exchange.bodyDone && !connection.closing;
+  const keepAlive =
+    exchange.request.keepAlive && exchange.bodyDone && !connection.closing && refusal.status !== TUNNEL_REFUSED;
   parts.telemetry.end(observed, { status, code: gone ? "CLIENT_GONE" : refusal.code });
   parts.accessLog.request(observed, { status, code: gone ? "CLIENT_GONE" : refusal.code }, error as Error);
   if (gone || exchange.answered) {
