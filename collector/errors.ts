@@ -8,6 +8,10 @@ export const COLLECTOR_ERRORS = {
     means: "a telemetry request's body cannot be decompressed, or ended early",
     fix: "send content-encoding gzip, or none, with the whole body",
   },
+  COLLECTOR_MEMORY_PRESSURE: {
+    means: "the collector has too little memory left to take a request in",
+    fix: "send the batch again later; give the collector more memory when it happens often",
+  },
   COLLECTOR_STATE_BROKEN: {
     means: "the saved state cannot be read",
     fix: "move the state folder away and start again; totals and budgets then start from zero",

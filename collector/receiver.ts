@@ -47,7 +47,8 @@ export async function receive(request: IncomingMessage, response: ServerResponse
     );
   }
   try {
-    if (deps.isUnderPressure()) throw new CodedError("MEMORY_PRESSURE", "short of memory", "send again later");
+    if (deps.isUnderPressure())
+      throw new CodedError("COLLECTOR_MEMORY_PRESSURE", "short of memory", "send again later");
     const tally = await deps.accept({ signal, encoding, body: await readBody(request) });
     deps.balance.add(tally);
     succeed(response, tally, encoding);
@@ -66,7 +67,7 @@ const STATUS: Readonly<Record<string, readonly [status: number, reason: string]>
   COLLECTOR_BODY_BROKEN: [400, "malformed"],
   OTLP_TOO_LARGE: [413, "too_large"],
   COLLECTOR_BODY_TOO_LARGE: [413, "too_large"],
-  MEMORY_PRESSURE: [503, "memory_pressure"],
+  COLLECTOR_MEMORY_PRESSURE: [503, "memory_pressure"],
   DISK_FULL: [503, "disk_full"],
 };
 

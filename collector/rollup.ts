@@ -55,7 +55,7 @@ export class Rollup {
 
   /** All metrics of one sender in one request. */
   apply(resource: Resource, metrics: readonly ReceivedMetric[], nowMs: number): RolledUp {
-    const sender = JSON.stringify(resource);
+    const sender = senderOf(resource);
     const known = this.senders.has(sender);
     this.senders.set(sender, nowMs);
     const result = { increments: [] as Increment[], accepted: 0, rejected: {} as Record<string, number> };
@@ -120,6 +120,17 @@ export class Rollup {
     this.streams.set(key, stream);
     return stream;
   }
+}
+
+/**
+ * Who sends: the instance when it says so, because other resource attributes may become known later in its life.
+ * @see OpenTelemetry resource semantic conventions, "service.instance.id"
+ */
+function senderOf(resource: Resource): string {
+  const { "outrider.component": component, "service.instance.id": instance } = resource;
+  if (instance === undefined) return JSON.stringify(resource);
+  if (component !== undefined) return `${component}/${instance}`;
+  return `${resource["service.namespace"] ?? ""}/${resource["service.name"] ?? ""}/${instance}`;
 }
 
 interface Context {

@@ -1,9 +1,11 @@
+import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { BODY_LIMIT_BYTES } from "../../collector/body.ts";
 import { createPressureGauge } from "../../collector/pressure.ts";
-import { receive } from "../../collector/receiver.ts";
+import { type ReceiverDeps, receive } from "../../collector/receiver.ts";
 import { Balance } from "../../collector/tally.ts";
+import { CodedError } from "../../core/base/errors.ts";
 import { silentLog } from "../../core/base/log.ts";
 import { FakeSidecar, post, type TestCollector, testFolder } from "./support/collector.ts";
 
@@ -80,24 +82,32 @@ describe("OTLP over HTTP", () => {
     expect(sum("outrider_collector_rejected_total", "metrics")).toBeGreaterThanOrEqual(3);
   });
 
-  it("asks to come back later while memory is short", async () => {
+  const soon: [given: string, deps: Partial<ReceiverDeps>, reason: string][] = [
+    ["memory is short", { isUnderPressure: () => true }, "memory_pressure"],
+    [
+      "the disk is full",
+      { accept: () => Promise.reject(new CodedError("DISK_FULL", "wal: full", "free space")) },
+      "disk_full",
+    ],
+  ];
+  it.each(soon)("asks to come back later while %s", async (_, deps, reason) => {
     const sent: { status: number; headers: Record<string, unknown> } = { status: 0, headers: {} };
     const response = {
       setHeader: (name: string, value: unknown) => Object.assign(sent.headers, { [name]: value }),
       writeHead: (status: number) => Object.assign(sent, { status }),
       end: () => {},
     };
-    const request = { url: "/v1/metrics", method: "POST", headers: { "content-type": "application/json" } };
-    const accept = () => Promise.reject(new Error("must not be asked"));
+    const head = { url: "/v1/metrics", method: "POST", headers: { "content-type": "application/json" } };
+    const request = Object.assign(Readable.from([Buffer.from("{}")]), head);
     const balance = new Balance();
-    await receive(request as never, response as never, {
-      accept,
-      isUnderPressure: () => true,
-      balance,
-      log: silentLog,
-    });
+    const accept = () => Promise.reject(new Error("must not be asked"));
+    const all = { accept, isUnderPressure: () => false, balance, log: silentLog, ...deps };
+    await receive(request as never, response as never, all);
     expect(sent).toMatchObject({ status: 503, headers: { "retry-after": 5 } });
-    expect(balance.rejected.get("metrics memory_pressure")).toBe(1);
+    expect(balance.rejected.get(`metrics ${reason}`)).toBe(1);
+  });
+
+  it("is not short of memory in a test", () => {
     expect(createPressureGauge()()).toBe(false);
   });
 });

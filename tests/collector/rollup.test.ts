@@ -68,6 +68,13 @@ describe("a cumulative counter is counted once", () => {
     expect(total(r)).toBe(10);
   });
 
+  it("when the sender learns its own service name only later", () => {
+    const r = rollup();
+    r.apply(SENDER, [requests(5, NOW + 1)], NOW);
+    r.apply({ ...SENDER, "service.name": "payments" }, [requests(8, NOW + 2)], NOW);
+    expect(total(r)).toBe(8);
+  });
+
   it("when the sender restarts without saying so", () => {
     const r = rollup();
     r.apply(SENDER, [requests(5, NOW + 1)], NOW);

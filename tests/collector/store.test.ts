@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { Store } from "../../collector/store.ts";
-import { recordsOf } from "../../collector/wal.ts";
+import { recordsOf, WalSegment } from "../../collector/wal.ts";
 
 const root = mkdtempSync(join(tmpdir(), "outrider-store-"));
 const opened: Store[] = [];
@@ -46,6 +46,13 @@ describe("the store", () => {
     const { found } = await open(folder);
     expect(found.state).toEqual({ sum: 1 });
     expect(texts(found.records)).toEqual(["two"]);
+  });
+
+  it("says when the disk is full", async () => {
+    const full = await WalSegment.create("/dev/full").catch(() => undefined);
+    if (full === undefined) return; // only Linux has a disk that is always full
+    await expect(full.append(bytes("one"))).rejects.toMatchObject({ code: "DISK_FULL" });
+    await full.close();
   });
 
   it("reads whole records up to damage anywhere, and never a wrong one", async () => {
