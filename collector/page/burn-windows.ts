@@ -41,5 +41,5 @@ export function thresholdsOf({ alerts }: BurnWindow, { periodMs }: Pick<SloView,
 /** The worst alert whose threshold the rate passes; `undefined` when calm or without events. */
 export function passed(rate: number | null | undefined, thresholds: readonly Threshold[]): Threshold | undefined {
   if (rate === null || rate === undefined) return undefined;
-  return thresholds.findLast(({ factor }) => rate >= factor);
+  return thresholds.findLast(({ factor }) => rate > factor);
 }

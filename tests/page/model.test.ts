@@ -54,10 +54,10 @@ describe("the burn-rate columns", () => {
 
   it.each([
     [null, undefined],
-    [0.99, undefined],
-    [1, "ticket"],
-    [5.99, "ticket"],
-    [6, "page"],
+    [1, undefined],
+    [1.01, "ticket"],
+    [6, "ticket"],
+    [6.01, "page"],
   ])("colour a rate of %p over 6h as %p", (rate, severity) => {
     const sixHours = WINDOWS.find(({ window }) => window === "6h")!;
     expect(passed(rate, thresholdsOf(sixHours, { periodMs: PERIOD_MS }))?.severity).toBe(severity);
