@@ -5,7 +5,7 @@ import type { DecisionRecord } from "./decision-log.ts";
 import type { Verdict } from "./judge.ts";
 import { ADMISSION_METRICS } from "./metrics.ts";
 import { outcomeOf, outcomeWord, violationsOf } from "./outcome.ts";
-import { renderVerdict } from "./render.ts";
+import { headLine, renderVerdict } from "./render.ts";
 import type { ReviewRequest } from "./review.ts";
 
 /** Buckets of a review's duration, in seconds: an answer from the cache to the API server's longest time-out. */
@@ -99,9 +99,7 @@ function messageFor(verdict: Verdict, outcome: string): string {
     const { code, path, found, expected } = first.violation;
     return `${code} at ${path}: found ${found}, expected ${expected}`.slice(0, 1024);
   }
-  return outcome === "refused"
-    ? (renderVerdict(verdict).split("\n").at(3) ?? "").trim()
-    : (renderVerdict(verdict).split("\n", 1)[0] ?? "");
+  return outcome === "refused" ? (renderVerdict(verdict).split("\n").at(3) ?? "").trim() : headLine(verdict);
 }
 
 function joined(name: string, values: readonly string[]): Readonly<Record<string, string>> {

@@ -19,13 +19,18 @@ const INDENT = " ".repeat(12);
  *               fix: cosign sign ghcr.io/acme/migrate@sha256:77ab
  */
 export function renderVerdict(verdict: Verdict): string {
-  const { subject, unjudged } = verdict;
-  const head = `${outcomeWord(outcomeOf(verdict))}  ${subject.name}`;
-  if (unjudged !== undefined) return `${head}  (not judged: ${unjudged})`;
+  if (verdict.unjudged !== undefined) return headLine(verdict);
   const parts = shownParts(verdict);
   const width = Math.max(0, ...parts.map(({ path }) => path.length));
-  const text = [`${head}  (${countOf(verdict)})`, "", ...parts.map((part) => renderPart(part, width))].join("\n");
+  const text = [headLine(verdict), "", ...parts.map((part) => renderPart(part, width))].join("\n");
   return text.length <= VERDICT_TEXT_LIMIT ? text : `${text.slice(0, VERDICT_TEXT_LIMIT)}\n  ... and more`;
+}
+
+/** The answer in one line. */
+export function headLine(verdict: Verdict): string {
+  const { subject, unjudged } = verdict;
+  const why = unjudged === undefined ? countOf(verdict) : `not judged: ${unjudged}`;
+  return `${outcomeWord(outcomeOf(verdict))}  ${subject.name}  (${why})`;
 }
 
 /** One line per image and evidence: for the record, and for people who watch. */

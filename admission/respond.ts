@@ -1,9 +1,8 @@
 import { asError } from "../core/base/errors.ts";
 import { extractNothing } from "./containers.ts";
 import { isAdmitted, type Verdict } from "./judge.ts";
-import { outcomeOf } from "./outcome.ts";
 import type { PatchOperation } from "./pin.ts";
-import { evidenceLines, renderVerdict, warningLines } from "./render.ts";
+import { evidenceLines, headLine, renderVerdict, warningLines } from "./render.ts";
 import type { ReviewRequest, ReviewResponse } from "./review.ts";
 
 /** Most warnings of one answer, and the longest, in characters. @see k8s.io/api/admission/v1 AdmissionResponse.Warnings */
@@ -55,7 +54,7 @@ function refusalStatus(message: string): NonNullable<ReviewResponse["status"]> {
 
 function auditAnnotations(verdict: Verdict): Record<string, string> {
   const lines = evidenceLines(verdict).slice(0, AUDIT_ANNOTATIONS_LIMIT - 1);
-  return Object.fromEntries([["outcome", outcomeOf(verdict)], ...lines.map((line, index) => [`image-${index}`, line])]);
+  return Object.fromEntries([["verdict", headLine(verdict)], ...lines.map((line, index) => [`image-${index}`, line])]);
 }
 
 function patchOf(operations: readonly PatchOperation[]): Pick<ReviewResponse, "patchType" | "patch"> {

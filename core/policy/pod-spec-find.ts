@@ -38,7 +38,8 @@ const LIST_KEYS = ["containers", "initContainers", "ephemeralContainers", "volum
  * that a custom resource that embeds a pod is judged without being known.
  *
  * @param group  API group, "" for the core group
- * @throws {CodedError} POD_MALFORMED when a built-in kind has no pod spec, or the search would be cut short
+ * @throws {CodedError} POD_MALFORMED when a built-in kind has no pod spec with a container, or the search would be
+ *   cut short: what cannot be found cannot be judged
  */
 export function podSpecsOf(object: JsonObject, group: string, kind: string): PodSpecAt[] {
   const steps = POD_OF_KIND[`${group}/${kind}`];
@@ -46,6 +47,10 @@ export function podSpecsOf(object: JsonObject, group: string, kind: string): Pod
   const [pod, place] = descend(object, steps);
   const at = field(place, "spec");
   if (!isObject(pod["spec"])) throw malformed(at.path, "a pod spec", pod["spec"]);
+  const { containers } = pod["spec"];
+  if (!Array.isArray(containers) || containers.length === 0) {
+    throw malformed(field(at, "containers").path, "at least one container", containers);
+  }
   return [{ ...at, spec: pod["spec"], metadata: objectAt(pod["metadata"], field(place, "metadata")) }];
 }
 

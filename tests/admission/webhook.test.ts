@@ -176,6 +176,7 @@ describe("a bad image is found wherever it hides", () => {
 
   it.each([
     ["an entry that is no container", { containers: ["x", bad] }],
+    ["a key that is nearly right", { Containers: [bad] }],
     ["an image that is no text", { containers: [{ name: "a", image: ["x"] }, bad] }],
     ["a list that is no list", { containers: { name: "a" } }],
   ])("behind %s: an object it cannot read is refused", async (_, spec) => {

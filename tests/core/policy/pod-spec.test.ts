@@ -38,6 +38,10 @@ describe("images of a built-in kind", () => {
     );
   });
 
+  it.each([undefined, null, [], {}])("are an error when its containers are %j", (containers) => {
+    expect(() => find({ spec: { containers } }, "", "Pod")).toThrow("spec.containers: expected at least one container");
+  });
+
   it("include the one a container does not name, as nothing can vouch for it", () => {
     expect(images({ spec: { containers: [{ name: "a" }] } }, "", "Pod")).toEqual(["spec.containers[0].image "]);
   });
