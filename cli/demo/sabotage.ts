@@ -10,7 +10,11 @@ export interface Sabotage {
 export const SABOTAGES = {
   "swap-signing-key": {
     breaks: "the images are signed with a key the policy does not name",
-    turnsRed: ["signed (simple) admitted", "signed (bundle) admitted"],
+    turnsRed: [
+      "signed (simple) admitted",
+      "signed (bundle) admitted",
+      "sidecar injected once under re-invocation", // a pod that is refused gets no sidecar
+    ],
   },
   "drop-signature-rule": {
     breaks: "the image policy asks for no signature",
@@ -56,7 +60,6 @@ export const SABOTAGES = {
     turnsRed: [
       "allowed call works over mTLS 1.3",
       "its peer identity is as expected",
-      "the shared service account is told apart",
       "certificate rotated under traffic with no failed request",
       "a trace crosses three services",
       "service map has the three edges",

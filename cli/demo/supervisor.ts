@@ -70,7 +70,10 @@ export function createSupervisor(logFolder: string, onChange: (change: PartChang
   }
 
   return {
-    start: (spec) => launch(spec).ready,
+    start: async (spec) => {
+      if (stopping) throw new CodedError("DEMO_STOPPED", `${spec.name}: not started, the demo is ending`, "run it again");
+      await launch(spec).ready;
+    },
     freeze: (name) => parts.get(name)?.child.kill("SIGSTOP"),
     thaw: (name) => parts.get(name)?.child.kill("SIGCONT"),
     pid: (name) => parts.get(name)?.child.pid,

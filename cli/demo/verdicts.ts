@@ -23,7 +23,7 @@ export const EXPECTED = {
   "explain agrees with the proxy": "same answer for every pair",
   "plain text refused": "403 MTLS_REQUIRED",
   "CSR without proof refused": "no token refused, other name refused",
-  "certificate rotated under traffic with no failed request": "new serials, new root, 0 failed",
+  "certificate rotated under traffic with no failed request": "new serials, new root trusted, 0 failed",
   "metrics match requests sent": "collector's count = requests sent",
   "a trace crosses three services": "web, checkout, payments in one trace",
   "service map has the three edges": "batch→web, web→checkout, checkout→payments",

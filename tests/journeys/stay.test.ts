@@ -22,9 +22,12 @@ describe("while the demo stays up", () => {
       const { child, collect, line } = startDemo("--stay");
       try {
         const page = (await line(/page\s+(http:\S+)/))[1] as string;
-        const overview = async (): Promise<Overview> => (await fetch(`${page}api/v1/overview`)).json() as Promise<Overview>;
+        const overview = async (): Promise<Overview> =>
+          (await fetch(`${page}api/v1/overview`)).json() as Promise<Overview>;
         const instances = async (component: string, service: string) =>
-          (await overview()).instances.filter((i) => i.component === component && (service === "" || i.service === service));
+          (await overview()).instances.filter(
+            (i) => i.component === component && (service === "" || i.service === service),
+          );
         const parts: [name: string, component: string, service: string][] = [
           ["sidecar-payments", "sidecar", "payments"],
           ["admission", "admission", ""],
@@ -35,9 +38,19 @@ describe("while the demo stays up", () => {
           process.kill(pid, "SIGKILL");
           await line(new RegExp(`${name} died`));
           await line(new RegExp(`${name} restarted \\(pid (\\d+)\\)`));
-          expect(await until(async () => (await instances(component, service)).some((i) => i.state === "up"))).toBe(true);
-          expect(await until(async () => ((await overview()).edges.find((edge) => edge.server === "web")?.requests ?? 0) > edges)).toBe(true);
-          expect((await overview()).events.some((event) => event.kind === "lifecycle" && /lost|restarted/.test(event.outcome))).toBe(true);
+          expect(await until(async () => (await instances(component, service)).some((i) => i.state === "up"))).toBe(
+            true,
+          );
+          expect(
+            await until(
+              async () => ((await overview()).edges.find((edge) => edge.server === "web")?.requests ?? 0) > edges,
+            ),
+          ).toBe(true);
+          expect(
+            (await overview()).events.some(
+              (event) => event.kind === "lifecycle" && /lost|restarted/.test(event.outcome),
+            ),
+          ).toBe(true);
         }
       } finally {
         child.kill("SIGINT");

@@ -1,11 +1,13 @@
 import type { Overview, TraceView } from "../../../collector/overview.ts";
 import { SIDECAR_METRICS } from "../../../sidecar/metrics.ts";
-import { ask, askJson, until } from "../client.ts";
+import { ask, askJson, pause, until } from "../client.ts";
 import type { Stage } from "../stage.ts";
 import type { Finding } from "../verdicts.ts";
 
 /** Longest wait for telemetry to arrive: several export intervals, in milliseconds. */
 const ARRIVAL_DEADLINE_MS = 4_000;
+/** Two export intervals of the sidecars, in milliseconds. */
+const SETTLE_MS = 500;
 /** Requests of the observed burst, and how many at a time. */
 const BURST = { count: 200, concurrency: 8 } as const;
 
@@ -66,13 +68,22 @@ async function traceCrosses(stage: Stage): Promise<Finding> {
 }
 
 async function mapHasEdges(stage: Stage): Promise<Finding> {
-  let seen: string[] = [];
-  const complete = await until(async () => {
-    const served = (await overview(stage)).edges.filter((edge) => edge.requests > edge.denied);
-    seen = served.map((edge) => `${edge.client}→${edge.server}`);
-    return EDGES.every((edge) => seen.includes(edge)) ? true : undefined;
+  let served: string[] = [];
+  const isWhole = () => EDGES.every((edge) => served.includes(edge));
+  await until(async () => {
+    served = await servedEdges(stage);
+    return isWhole() ? true : undefined;
   }, ARRIVAL_DEADLINE_MS);
-  return { ok: complete === true, got: seen.length === 0 ? "no edges" : seen.join(", ") };
+  // A client's count may arrive before the server's refusals: what is still there when all have reported counts.
+  await pause(SETTLE_MS);
+  served = await servedEdges(stage);
+  return { ok: isWhole(), got: served.length === 0 ? "no edges" : served.join(", ") };
+}
+
+/** Edges on which anything but refusals went. */
+async function servedEdges(stage: Stage): Promise<string[]> {
+  const { edges } = await overview(stage);
+  return edges.filter((edge) => edge.requests > edge.denied).map((edge) => `${edge.client}→${edge.server}`);
 }
 
 export const overview = (stage: Stage): Promise<Overview> =>
