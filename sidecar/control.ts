@@ -87,7 +87,6 @@ async function dialControl({ address, identity, trustDomain, podIp }: ControlOpt
     identity.verify(socket, meshId(trustDomain));
     return socket;
   } catch (error) {
-    socket.on("error", () => {});
     socket.destroy();
     throw error;
   }

@@ -37,11 +37,11 @@ export async function dialTls(to: HostPort, secureContext: SecureContext, alpn: 
   throw handshakeFailed(to, new Error(`the peer did not agree on ALPN ${alpn}`));
 }
 
+/** Errors after that reach nobody here: whoever takes the socket hears its close. */
 function settled(socket: Socket, event: string, timeoutMs: number, wrap: (cause: Error) => Error): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (cause: Error): void => {
       stop();
-      socket.on("error", () => {});
       socket.destroy();
       reject(wrap(cause));
     };
@@ -55,6 +55,7 @@ function settled(socket: Socket, event: string, timeoutMs: number, wrap: (cause:
       clearTimeout(timer);
       socket.off("error", fail).off("close", closed).off(event, succeed);
     };
+    socket.on("error", () => {});
     socket.once("error", fail).once("close", closed).once(event, succeed);
   });
 }

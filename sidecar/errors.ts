@@ -73,20 +73,10 @@ const OWN_ERRORS = {
     means: "the control plane sent a snapshot of another version, for another pod, or whose hash does not match",
     fix: "run sidecar and mesh at most one minor version apart; the last good snapshot stays in force",
   },
-  CONTROL_PEER_WRONG: {
-    status: 503,
-    means: "what answered at control.address is not the control plane",
-    fix: "check control.address and the trust bundle",
-  },
   EXPORT_FAILED: {
     status: 503,
     means: "the collector did not take spans or metrics",
     fix: "check collector.url and that it runs; counters are cumulative, so only spans beyond the queue are lost",
-  },
-  DRAINING: {
-    status: 503,
-    means: "the sidecar is draining and takes no new connection",
-    fix: "call another endpoint; the pod is going away",
   },
   ADMIN_REQUEST_INVALID: {
     status: 400,

@@ -54,7 +54,6 @@ async function meshed(endpoint: Endpoint, parts: Parts): Promise<ClientConnectio
       connection.closeAfterMs = parts.sweeper.nowMs + ageLimitMs(peer.notAfterMs, identity.svid().notAfterMs);
       return connection;
     } catch (error) {
-      socket.on("error", () => {});
       socket.destroy();
       throw error;
     }

@@ -35,6 +35,7 @@ export function listenOutbound(listen: HostPort, parts: Parts) {
 
 function accept(socket: Socket, direction: Direction, port: number, parts: Parts): Accepted | undefined {
   const remoteIp = plainIp(socket.remoteAddress);
+  socket.on("error", () => {});
   const base = { direction, port, socket, remoteIp, openedMs: performance.now() };
   const accepted: Accepted = { ...base, closeAfterMs: Number.POSITIVE_INFINITY };
   if (parts.connections.add(accepted)) return accepted;

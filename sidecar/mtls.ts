@@ -34,7 +34,12 @@ export function createTerminator(identity: Identity): Terminator {
     handshakeTimeout: HANDSHAKE_MS,
   });
   const waiting = new Map<string, { done(socket: TLSSocket): void; fail(cause: Error): void }>();
-  server.on("secureConnection", (socket) => waiting.get(fourTuple(socket))?.done(socket));
+  server.on("secureConnection", (socket) => {
+    socket.on("error", () => {});
+    const waiter = waiting.get(fourTuple(socket));
+    if (waiter === undefined) socket.destroy();
+    else waiter.done(socket);
+  });
   server.on("tlsClientError", (error, socket) => waiting.get(fourTuple(socket))?.fail(error));
   identity.onChange(() => server.setSecureContext(tlsMaterial(identity.svid())));
   const terminate = (socket: Socket): Promise<TLSSocket> => {
@@ -76,7 +81,6 @@ export async function mtls(detected: Detected, terminator: Terminator, parts: Pa
     return Object.assign(detected, { peer });
   } catch (error) {
     parts.telemetry.handshake("inbound", error instanceof CodedError ? error.code : "error");
-    detected.socket.on("error", () => {});
     detected.socket.destroy();
     throw error;
   }
