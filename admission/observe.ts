@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { MetricSpec } from "../core/base/metric.ts";
-import type { OutriderEvent } from "../core/events/event.ts";
+import { EVENT_VALUE_LIMIT, type OutriderEvent } from "../core/events/event.ts";
 import type { DecisionRecord } from "./decision-log.ts";
 import type { Verdict } from "./judge.ts";
 import { ADMISSION_METRICS } from "./metrics.ts";
@@ -71,7 +71,7 @@ export function decisionEvent(request: ReviewRequest, verdict: Verdict, nowMs: n
       operation: request.operation,
       uid: request.uid,
       ...(traceId === "" ? {} : { traceId }),
-      ...(codes.length > 0 ? { codes: codes.join(",") } : {}),
+      ...(codes.length > 0 ? { codes: codes.join(","), violations: violationLines(verdict) } : {}),
       ...joined(
         "image",
         facts.map(({ image }) => image),
@@ -102,9 +102,21 @@ function messageFor(verdict: Verdict, outcome: string): string {
   return outcome === "refused" ? (renderVerdict(verdict).split("\n").at(3) ?? "").trim() : headLine(verdict);
 }
 
+/** One violation a line, whole lines only. */
+function violationLines(verdict: Verdict): string {
+  const lines = violationsOf(verdict).map(
+    ({ violation: { code, path, found, expected, fix } }) =>
+      `${code} at ${path}: found ${found}, expected ${expected}; fix: ${fix}`,
+  );
+  const text = lines.join("\n");
+  if (text.length <= EVENT_VALUE_LIMIT) return text;
+  const lastWhole = text.lastIndexOf("\n", EVENT_VALUE_LIMIT);
+  return text.slice(0, lastWhole === -1 ? EVENT_VALUE_LIMIT : lastWhole);
+}
+
 function joined(name: string, values: readonly string[]): Readonly<Record<string, string>> {
   const distinct = [...new Set(values)];
-  return distinct.length === 0 ? {} : { [name]: distinct.join(", ").slice(0, 4096) };
+  return distinct.length === 0 ? {} : { [name]: distinct.join(", ").slice(0, EVENT_VALUE_LIMIT) };
 }
 
 /** A decision as the hash-chained log keeps it. */

@@ -145,7 +145,12 @@ describe("the collector", () => {
       .join("\n");
     expect(logs.split('"admitted"').length - 1).toBe(1);
     expect(logs.split('"refused"').length - 1).toBe(1);
-    for (const fact of ["acme-release", "attestation by acme-scanner, 2 h old", "IMG_VULNERABLE", shop.images.good])
+    for (const fact of [
+      "acme-release",
+      "attestation by acme-scanner, 2 h old",
+      "IMG_VULNERABLE at spec.containers[0].image: found CVE-2021-44228",
+      shop.images.good,
+    ])
       expect(logs).toContain(fact);
     const traces = sink.bodies
       .filter(({ path }) => path === "/v1/traces")
