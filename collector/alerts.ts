@@ -74,7 +74,7 @@ export class Alerts {
   #step(entry: Tracked, nowMs: number): OutriderEvent[] {
     const { tracked, alert, state } = entry;
     const condition = conditionOf(tracked.history, alert, state.phase, nowMs);
-    entry.state = nextState(state, condition, nowMs, tracked.history.timeScale);
+    entry.state = nextState(state, condition, nowMs, alert, tracked.history.timeScale);
     if (condition === "burning") entry.evidence = this.#evidenceOf(tracked, nowMs);
     if (entry.state.phase === state.phase || (state.phase === "resolved" && entry.state.phase === "inactive"))
       return [];

@@ -4,9 +4,8 @@ import type { SloHistory } from "./history.ts";
 import type { Counts } from "./objective.ts";
 import { type BurnAlert, burnFactor, type Severity } from "./windows.ts";
 
-/** Unscaled durations of the state machine, in milliseconds. */
+/** How long an alert is pending before it fires, unscaled, in milliseconds. */
 export const PENDING_FOR_MS = MINUTE_MS;
-export const RESOLVE_AFTER_MS = 2 * MINUTE_MS;
 /** How long a resolved alert stays visible. */
 export const RESOLVED_SHOWN_MS = HOUR_MS;
 /** A person must be able to see it whatever the time scale, in milliseconds of the clock. */
@@ -25,7 +24,7 @@ export type AlertPhase = "inactive" | "pending" | "firing" | "resolved";
 export interface AlertState {
   readonly phase: AlertPhase;
   readonly sinceMs: number;
-  /** While firing: since when it has looked calm. */
+  /** While pending or firing: since when it has looked calm. */
   readonly calmSinceMs?: number;
 }
 
@@ -63,27 +62,33 @@ export function windowCondition(counts: Counts, target: number, factor: number, 
 }
 
 /** The next state; the same object when nothing changes. */
-export function nextState(state: AlertState, condition: Condition, nowMs: number, timeScale: number): AlertState {
-  const ageMs = nowMs - state.sinceMs;
+export function nextState(
+  state: AlertState,
+  condition: Condition,
+  nowMs: number,
+  { shortMs }: Pick<BurnAlert, "shortMs">,
+  timeScale: number,
+): AlertState {
+  const ageMs = (nowMs - state.sinceMs) * timeScale;
   switch (state.phase) {
     case "inactive":
       return condition === "burning" ? { phase: "pending", sinceMs: nowMs } : state;
     case "pending":
-      if (condition === "calm") return { phase: "inactive", sinceMs: nowMs };
-      return condition === "burning" && ageMs >= PENDING_FOR_MS / timeScale
-        ? { phase: "firing", sinceMs: nowMs }
-        : state;
+      if (condition === "burning" && ageMs >= PENDING_FOR_MS) return { phase: "firing", sinceMs: nowMs };
+      return calmed(state, condition, nowMs, shortMs / timeScale, "inactive");
     case "firing":
-      return whileFiring(state, condition, nowMs, RESOLVE_AFTER_MS / timeScale);
+      return calmed(state, condition, nowMs, shortMs / timeScale, "resolved");
     case "resolved":
       if (condition === "burning") return { phase: "pending", sinceMs: nowMs };
-      return ageMs >= Math.max(RESOLVED_SHOWN_AT_LEAST_MS, RESOLVED_SHOWN_MS / timeScale) ? INACTIVE : state;
+      return ageMs >= Math.max(RESOLVED_SHOWN_AT_LEAST_MS * timeScale, RESOLVED_SHOWN_MS) ? INACTIVE : state;
   }
 }
 
-function whileFiring(state: AlertState, condition: Condition, nowMs: number, resolveAfterMs: number): AlertState {
-  if (condition !== "calm")
-    return state.calmSinceMs === undefined ? state : { phase: "firing", sinceMs: state.sinceMs };
-  if (state.calmSinceMs === undefined) return { ...state, calmSinceMs: nowMs };
-  return nowMs - state.calmSinceMs >= resolveAfterMs ? { phase: "resolved", sinceMs: nowMs } : state;
+/** Leaves the phase once it has looked calm for a whole short window; not knowing neither helps nor harms. */
+function calmed(state: AlertState, condition: Condition, nowMs: number, afterMs: number, to: AlertPhase): AlertState {
+  const { phase, sinceMs, calmSinceMs } = state;
+  if (condition === "unknown") return state;
+  if (condition === "burning") return calmSinceMs === undefined ? state : { phase, sinceMs };
+  if (calmSinceMs === undefined) return { ...state, calmSinceMs: nowMs };
+  return nowMs - calmSinceMs >= afterMs ? { phase: to, sinceMs: nowMs } : state;
 }
