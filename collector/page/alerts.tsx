@@ -38,6 +38,7 @@ function quiet(watching: number): string {
 
 function AlertCard({ alert, timeScale, nowMs, traces }: AlertsProps & { readonly alert: AlertView }): JSX.Element {
   const { state, severity, service, namespace } = alert;
+  if (state === "resolved") return <Resolved alert={alert} nowMs={nowMs} />;
   const facts = <AlertFacts alert={alert} timeScale={timeScale} traces={traces} />;
   return (
     <li class={`alert alert-${state} severity-${severity}`} data-testid="alert" data-state={state}>
@@ -63,6 +64,26 @@ function AlertCard({ alert, timeScale, nowMs, traces }: AlertsProps & { readonly
           {facts}
         </details>
       )}
+    </li>
+  );
+}
+
+/** One line: it is over, and when. */
+function Resolved({ alert, nowMs }: { readonly alert: AlertView; readonly nowMs: number }): JSX.Element {
+  return (
+    <li class="alert alert-resolved" data-testid="alert" data-state="resolved">
+      <div class="alert-head">
+        <span class="badge badge-resolved">resolved</span>
+        <strong class="truncate" title={`${alert.namespace}/${alert.service}`}>
+          {alert.service}
+        </strong>
+        <span class="truncate muted" title={alert.message}>
+          {alert.slo} · {alert.alert} · {alert.message}
+        </span>
+        <span class="muted small since">
+          {clock(alert.sinceMs)}, {ago(alert.sinceMs, nowMs)}
+        </span>
+      </div>
     </li>
   );
 }

@@ -3,7 +3,7 @@ import type { SloView } from "../overview.ts";
 import { type BurnWindow, passed, thresholdsOf } from "./burn-windows.ts";
 import { times } from "./format.ts";
 
-/** A burn rate with the lowest threshold of an alert that looks at its window. */
+/** A burn rate with the threshold it passed, or the lowest of the alerts that look at its window. */
 export function BurnCell({ window, slo }: { readonly window: BurnWindow; readonly slo: SloView }): JSX.Element {
   const rate = slo.burnRates[window.window];
   const thresholds = thresholdsOf(window, slo);
@@ -18,7 +18,7 @@ export function BurnCell({ window, slo }: { readonly window: BurnWindow; readonl
       data-window={window.window}
     >
       <span class="burn-rate">{times(rate)}</span>
-      <div class="muted small">of {times(thresholds[0]?.factor)}</div>
+      <div class="muted small">of {times((over ?? thresholds[0])?.factor)}</div>
     </td>
   );
 }

@@ -50,6 +50,11 @@ export function edgeLevel(edge: RecentEdge): Level {
   return levelOf(ratio(edge.recentFailed, edge.recentRequests));
 }
 
+/** True for a call that never got through and is not tried now: worth a line of text, not an arrow for ever. */
+export function onlyRefusedEarlier(edge: RecentEdge): boolean {
+  return edge.denied > 0 && edge.requests <= edge.denied && edge.ratePerSecond === 0;
+}
+
 /** Failed over requests, `null` when there were none. */
 export function ratio(part: number, whole: number): number | null {
   return whole > 0 ? part / whole : null;

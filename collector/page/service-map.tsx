@@ -4,7 +4,7 @@ import type { Overview } from "../overview.ts";
 import { edgeKey, type RecentEdge } from "./edge-window.ts";
 import { MapEdge, MapEdgeLabel } from "./map-edge.tsx";
 import { layoutMap } from "./map-layout.ts";
-import { mapNodes } from "./map-model.ts";
+import { mapNodes, onlyRefusedEarlier } from "./map-model.ts";
 import { MapNodeBox } from "./map-node.tsx";
 import { Empty } from "./panel.tsx";
 
@@ -34,7 +34,8 @@ export function ServiceMap({
   );
   if (nodes.length === 0)
     return <Empty>No service has reported yet. Sidecars appear here with their first request.</Empty>;
-  const hidden = edges.length - drawn.length;
+  const refused = edges.filter(onlyRefusedEarlier);
+  const hidden = edges.length - drawn.length - refused.length;
   return (
     <figure class="map-frame" aria-label="Service map">
       <svg
@@ -71,14 +72,30 @@ export function ServiceMap({
           <MapNodeBox key={node.service} node={node} at={place.nodes.get(node.service)} />
         ))}
       </svg>
+      {refused.length > 0 ? <RefusedEarlier edges={refused} /> : null}
       {hidden > 0 ? <p class="muted">{hidden} quieter edges are not drawn.</p> : null}
     </figure>
   );
 }
 
+const REFUSED_SHOWN = 12;
+
+function RefusedEarlier({ edges }: { readonly edges: readonly RecentEdge[] }): JSX.Element {
+  const shown = edges.slice(0, REFUSED_SHOWN).map(({ client, server, denied }) => `${client} → ${server} (${denied})`);
+  const more = edges.length > REFUSED_SHOWN ? ` and ${edges.length - REFUSED_SHOWN} more` : "";
+  return (
+    <figcaption class="muted small" data-testid="refused-earlier">
+      Refused earlier, quiet now: {shown.join(", ")}
+      {more}
+    </figcaption>
+  );
+}
+
 /** The busiest edges between drawn boxes, in a stable order. */
 function drawable(edges: readonly RecentEdge[], services: ReadonlySet<string>): RecentEdge[] {
-  const between = edges.filter(({ client, server }) => services.has(client) && services.has(server));
+  const between = edges.filter((edge) => {
+    return services.has(edge.client) && services.has(edge.server) && !onlyRefusedEarlier(edge);
+  });
   const busiest = between.toSorted((a, b) => b.requests - a.requests).slice(0, MAP_EDGE_LIMIT);
   return busiest.toSorted((a, b) => (edgeKey(a) < edgeKey(b) ? -1 : 1));
 }

@@ -128,9 +128,9 @@ function SloDetail({
 
 function exhaustion({ exhaustedAtMs, budgetRemaining }: SloView, timeScale: number, nowMs: number): string {
   if (budgetRemaining !== null && budgetRemaining <= 0) return "The budget is spent.";
-  if (exhaustedAtMs === null) return "At the present rate the budget lasts its period.";
+  if (exhaustedAtMs === null) return "At the rate of the last hour the budget lasts its period.";
   if (exhaustedAtMs <= nowMs) return `The budget ended ${ago(exhaustedAtMs, nowMs)}.`;
-  return `At the present rate the budget ends in ${duration((exhaustedAtMs - nowMs) * timeScale)}.`;
+  return `At the rate of the last hour the budget ends in ${duration((exhaustedAtMs - nowMs) * timeScale)}.`;
 }
 
 function remaining({ budgetRemaining }: SloView): number {

@@ -4,7 +4,7 @@ import type { EdgeView, Overview, SpanView, TraceView } from "../../collector/ov
 import { passed, thresholdsOf, WINDOWS } from "../../collector/page/burn-windows.ts";
 import { EdgeWindow, RECENT_MS } from "../../collector/page/edge-window.ts";
 import { layoutMap, pathThrough } from "../../collector/page/map-layout.ts";
-import { edgeLevel, mapNodes } from "../../collector/page/map-model.ts";
+import { edgeLevel, mapNodes, onlyRefusedEarlier } from "../../collector/page/map-model.ts";
 import { activeAlerts, overallState } from "../../collector/page/state.ts";
 import { KEPT_TRACE_LIMIT, keep, merge } from "../../collector/page/trace-store.ts";
 import { waterfallRows } from "../../collector/page/waterfall-rows.ts";
@@ -114,6 +114,13 @@ describe("an arrow of the map", () => {
     expect(edgeLevel({ ...quiet, recentRequests: 5, recentDenied: 5 })).toBe("bad");
     expect(edgeLevel({ ...quiet, recentRequests: 0, recentDenied: 0 })).toBe("idle");
   });
+});
+
+describe("a call that never got through", () => {
+  const refused = { ...new EdgeWindow().recent(SAMPLE)[0]!, requests: 3, denied: 3, ratePerSecond: 0 };
+  it("is a line of text once nobody tries it", () => expect(onlyRefusedEarlier(refused)).toBe(true));
+  it("is an arrow while it is tried", () => expect(onlyRefusedEarlier({ ...refused, ratePerSecond: 0.1 })).toBe(false));
+  it("is an arrow when some got through", () => expect(onlyRefusedEarlier({ ...refused, denied: 2 })).toBe(false));
 });
 
 describe("a box of the map", () => {
