@@ -2,6 +2,8 @@ import { CodedError } from "../base/errors.ts";
 import { WIRE_TYPE } from "./protobuf-writer.ts";
 
 const utf8 = new TextDecoder("utf-8");
+/** Longest string built by character, in bytes. */
+const SHORT_STRING_BYTES = 32;
 const FIX = "send a complete message of the protobuf schema named in the error";
 
 /**
@@ -93,7 +95,8 @@ export class ProtobufReader {
 
   /** Broken UTF-8 becomes U+FFFD: telemetry with a bad name is still telemetry. */
   string(): string {
-    return utf8.decode(this.bytes());
+    const [start, end] = this.#range();
+    return this.#shortAscii(start, end) ?? utf8.decode(this.#bytes.subarray(start, end));
   }
 
   /** A reader over a nested message or a packed list. */
@@ -107,6 +110,18 @@ export class ProtobufReader {
     else if (this.wireType === WIRE_TYPE.fixed64) this.#advance(8);
     else if (this.wireType === WIRE_TYPE.fixed32) this.#advance(4);
     else this.#range();
+  }
+
+  /** Names and label values are short ASCII; building them here is several times faster than a decoder's call. */
+  #shortAscii(start: number, end: number): string | undefined {
+    if (end - start > SHORT_STRING_BYTES) return undefined;
+    let text = "";
+    for (let at = start; at < end; at++) {
+      const byte = this.#bytes[at] as number;
+      if (byte > 127) return undefined;
+      text += String.fromCharCode(byte);
+    }
+    return text;
   }
 
   #range(): [start: number, end: number] {
