@@ -1,8 +1,8 @@
 import { type ConnectionVerdict, judgeConnection } from "../core/policy/network-policy.ts";
 import type { Endpoint } from "../core/policy/snapshot.ts";
+import type { InForce } from "./control/snapshots.ts";
 import { PolicyDenied, SidecarError } from "./errors.ts";
-import type { Peer } from "./peer.ts";
-import type { InForce } from "./snapshots.ts";
+import type { Peer } from "./identity/peer.ts";
 
 /**
  * May this peer use this port of ours? Asked per connection, and again for open ones when the snapshot changes.

@@ -11,11 +11,11 @@ import {
 } from "../core/policy/snapshot.ts";
 import { checkSnapshot } from "./control/check.ts";
 import { lineReader } from "./control/lines.ts";
+import type { Snapshots } from "./control/snapshots.ts";
 import type { SnapshotStore } from "./control/store.ts";
-import { dialTls } from "./dial.ts";
-import type { Identity } from "./identity.ts";
+import type { Identity } from "./identity/identity.ts";
 import { CONTROL_BACKOFF_FIRST_MS, CONTROL_BACKOFF_LONGEST_MS } from "./limits.ts";
-import type { Snapshots } from "./snapshots.ts";
+import { dialTls } from "./upstream/dial.ts";
 
 export interface ControlOptions {
   readonly address: HostPort;

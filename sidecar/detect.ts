@@ -1,8 +1,8 @@
 import type { Socket } from "node:net";
-import type { Accepted } from "./connections.ts";
+import type { Accepted } from "./connections/connections.ts";
+import type { Received } from "./connections/serve.ts";
 import { SidecarError } from "./errors.ts";
 import { DETECT_MS } from "./limits.ts";
-import type { Received } from "./serve.ts";
 
 /** A connection whose first byte was seen. */
 export interface Detected extends Accepted {

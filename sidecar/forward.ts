@@ -2,9 +2,9 @@ import { FIELD } from "../core/wire/http1-fields.ts";
 import { BODY } from "../core/wire/http1-message.ts";
 import { kindSet } from "../core/wire/http1-write.ts";
 import { formatTraceparent } from "../core/wire/trace-context.ts";
+import type { Received } from "./connections/serve.ts";
 import { type RelayOptions, relay, requestHead } from "./http/relay.ts";
 import type { Link } from "./link.ts";
-import type { Received } from "./serve.ts";
 
 /** A request with the connection it goes to. */
 export interface Linked extends Received {

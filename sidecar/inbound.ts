@@ -1,12 +1,12 @@
 import type { HostPort } from "../core/base/host-port.ts";
 import { judgeIngress, requireAllowed, requireInForce } from "./authorize.ts";
-import type { Accepted } from "./connections.ts";
+import type { Accepted } from "./connections/connections.ts";
+import { serve } from "./connections/serve.ts";
 import { detect, detectRequest } from "./detect.ts";
 import { forward } from "./forward.ts";
 import { linkToApp } from "./link.ts";
 import { type Identified, mtls, type Terminator } from "./mtls.ts";
 import type { Parts } from "./parts.ts";
-import { serve } from "./serve.ts";
 
 /** An identified connection that policy lets in. */
 export interface Permitted extends Identified {

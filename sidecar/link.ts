@@ -2,12 +2,12 @@ import { CodedError } from "../core/base/errors.ts";
 import type { HostPort } from "../core/base/host-port.ts";
 import type { Endpoint } from "../core/policy/snapshot.ts";
 import { endpointKey } from "./balance.ts";
-import { dialPlain, dialTls, HTTP_ALPN } from "./dial.ts";
 import { SidecarError } from "./errors.ts";
 import { ClientConnection } from "./http/client.ts";
 import { ageLimitMs } from "./mtls.ts";
 import type { Parts } from "./parts.ts";
-import type { Pool } from "./pool.ts";
+import { dialPlain, dialTls, HTTP_ALPN } from "./upstream/dial.ts";
+import type { Pool } from "./upstream/pool.ts";
 
 /** An upstream connection with where it goes back to. */
 export interface Link {

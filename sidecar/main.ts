@@ -8,8 +8,8 @@ import { createFileSource } from "../core/identity/file-source.ts";
 import { workloadId } from "../core/identity/spiffe-id.ts";
 import type { SvidSource } from "../core/identity/svid.ts";
 import { readSidecarConfig, type SidecarConfig } from "./config.ts";
+import { serviceAccountOf } from "./identity/token.ts";
 import { startSidecar } from "./sidecar.ts";
-import { serviceAccountOf } from "./token.ts";
 
 /** `outrider sidecar --config FILE`. @throws {CodedError} CONFIG_INVALID and whatever keeps a part from starting */
 export async function main(args: readonly string[]): Promise<void> {

@@ -2,12 +2,12 @@ import type { Socket } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import { CodedError } from "../core/base/errors.ts";
 import type { Detected } from "./detect.ts";
-import { HTTP_ALPN } from "./dial.ts";
 import { SidecarError } from "./errors.ts";
-import { type Identity, tlsMaterial } from "./identity.ts";
+import { type Identity, tlsMaterial } from "./identity/identity.ts";
+import { meshedPeer, type Peer } from "./identity/peer.ts";
 import { CONNECTION_AGE_MS, HANDSHAKE_MS } from "./limits.ts";
 import type { Parts } from "./parts.ts";
-import { meshedPeer, type Peer } from "./peer.ts";
+import { HTTP_ALPN } from "./upstream/dial.ts";
 
 /** A connection whose peer is known as far as it proved itself. */
 export interface Identified extends Detected {

@@ -2,15 +2,15 @@ import { CodedError } from "../core/base/errors.ts";
 import type { Endpoint, OutboundService } from "../core/policy/snapshot.ts";
 import { allowedEndpoints, requireInForce } from "./authorize.ts";
 import type { Load } from "./balance.ts";
+import type { Received } from "./connections/serve.ts";
+import type { InForce } from "./control/snapshots.ts";
 import { detectRequest, type Forwardable } from "./detect.ts";
 import { PolicyDenied } from "./errors.ts";
 import { forward, type Linked } from "./forward.ts";
+import { peerService } from "./identity/peer.ts";
 import { DIAL_ATTEMPTS } from "./limits.ts";
 import { linkTo } from "./link.ts";
-import { peerService } from "./peer.ts";
 import { findService } from "./route.ts";
-import type { Received } from "./serve.ts";
-import type { InForce } from "./snapshots.ts";
 
 /** A request with the service its Host names. */
 export interface Routed extends Forwardable {

@@ -1,12 +1,12 @@
 import type { Log } from "../core/base/log.ts";
-import type { AccessLog } from "./access-log.ts";
 import type { Balancer } from "./balance.ts";
-import type { Connections } from "./connections.ts";
+import type { Connections } from "./connections/connections.ts";
+import type { Snapshots } from "./control/snapshots.ts";
 import type { Sweeper } from "./http/sweeper.ts";
-import type { Identity } from "./identity.ts";
-import type { Pool } from "./pool.ts";
-import type { Snapshots } from "./snapshots.ts";
+import type { Identity } from "./identity/identity.ts";
+import type { AccessLog } from "./telemetry/access-log.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
+import type { Pool } from "./upstream/pool.ts";
 
 /** What the steps of both paths share. */
 export interface Parts {

@@ -1,10 +1,10 @@
 import { STATUS_CODES } from "node:http";
 import { CodedError, messageOf } from "../core/base/errors.ts";
-import type { Accepted } from "./connections.ts";
+import type { Accepted } from "./connections/connections.ts";
+import type { Received } from "./connections/serve.ts";
 import { PolicyDenied } from "./errors.ts";
 import { ClientGone, type ServerConnection } from "./http/server.ts";
 import type { Parts } from "./parts.ts";
-import type { Received } from "./serve.ts";
 
 /** A request nobody waits for any more, as other proxies count it. */
 const CLIENT_CLOSED = 499;

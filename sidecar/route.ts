@@ -1,7 +1,7 @@
 import { parseHostPort } from "../core/base/host-port.ts";
 import type { OutboundService } from "../core/policy/snapshot.ts";
+import type { InForce } from "./control/snapshots.ts";
 import { SidecarError } from "./errors.ts";
-import type { InForce } from "./snapshots.ts";
 
 const HTTP_PORT = 80;
 

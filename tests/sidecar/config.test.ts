@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "@jest/globals";
 import { readSidecarConfig } from "../../sidecar/config.ts";
-import { serviceAccountOf } from "../../sidecar/token.ts";
+import { serviceAccountOf } from "../../sidecar/identity/token.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "outrider-sidecar-config-"));
 afterAll(() => rmSync(dir, { recursive: true }));

@@ -253,7 +253,7 @@ describe("the admin door", () => {
     const mesh = await openSmallMesh(["web"]);
     const web = await mesh.start({ name: "web" });
     expect(JSON.stringify((await ask(web, "/config")).body)).not.toContain("PRIVATE");
-    expect(readFileSync(new URL("../../sidecar/admin-routes.ts", import.meta.url), "utf8")).not.toContain("keyPem");
+    expect(readFileSync(new URL("../../sidecar/admin/routes.ts", import.meta.url), "utf8")).not.toContain("keyPem");
     await mesh.close();
   });
 });

@@ -4,9 +4,8 @@ import { afterEach, describe, expect, it } from "@jest/globals";
 import type { Log } from "../../core/base/log.ts";
 import { silentLog } from "../../core/base/log.ts";
 import type { Endpoint } from "../../core/policy/snapshot.ts";
-import { AccessLog } from "../../sidecar/access-log.ts";
 import { Balancer } from "../../sidecar/balance.ts";
-import { Connections } from "../../sidecar/connections.ts";
+import { Connections } from "../../sidecar/connections/connections.ts";
 import { lineReader } from "../../sidecar/control/lines.ts";
 import { ClientConnection, type ResponseSink } from "../../sidecar/http/client.ts";
 import { type Exchange, ServerConnection } from "../../sidecar/http/server.ts";
@@ -21,7 +20,8 @@ import {
   RESPONSE_MS,
   STALL_MS,
 } from "../../sidecar/limits.ts";
-import { Pool } from "../../sidecar/pool.ts";
+import { AccessLog } from "../../sidecar/telemetry/access-log.ts";
+import { Pool } from "../../sidecar/upstream/pool.ts";
 
 const closers: (() => void)[] = [];
 afterEach(() => {

@@ -1,7 +1,7 @@
-import { SECOND_MS } from "../core/base/clock.ts";
-import type { Log } from "../core/base/log.ts";
-import { ACCESS_LOG_BYTES_PER_SECOND } from "./limits.ts";
-import type { Observed, Outcome } from "./telemetry/telemetry.ts";
+import { SECOND_MS } from "../../core/base/clock.ts";
+import type { Log } from "../../core/base/log.ts";
+import { ACCESS_LOG_BYTES_PER_SECOND } from "../limits.ts";
+import type { Observed, Outcome } from "./telemetry.ts";
 
 /** One line per request or refusal, at most ACCESS_LOG_BYTES_PER_SECOND: an error storm must not fill a disk. */
 export class AccessLog {

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { type CodedError, codedSystemError } from "../core/base/errors.ts";
-import type { HostPort } from "../core/base/host-port.ts";
-import { SidecarError } from "./errors.ts";
-import { ADMIN_BODY_LIMIT_BYTES } from "./limits.ts";
+import { type CodedError, codedSystemError } from "../../core/base/errors.ts";
+import type { HostPort } from "../../core/base/host-port.ts";
+import { SidecarError } from "../errors.ts";
+import { ADMIN_BODY_LIMIT_BYTES } from "../limits.ts";
 
 /** What one admin path answers. */
 export interface AdminAnswer {

@@ -1,9 +1,9 @@
 import type { Socket } from "node:net";
-import type { ServerConnection } from "./http/server.ts";
-import type { Swept } from "./http/sweeper.ts";
-import { CONNECTION_LIMIT } from "./limits.ts";
-import type { Peer } from "./peer.ts";
-import type { Direction } from "./telemetry/recorder.ts";
+import type { ServerConnection } from "../http/server.ts";
+import type { Swept } from "../http/sweeper.ts";
+import type { Peer } from "../identity/peer.ts";
+import { CONNECTION_LIMIT } from "../limits.ts";
+import type { Direction } from "../telemetry/recorder.ts";
 
 /** One accepted connection, as the listener and the admin page see it. */
 export interface Accepted {

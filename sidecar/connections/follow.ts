@@ -1,8 +1,8 @@
-import { judgeEgress, judgeIngress } from "./authorize.ts";
-import { endpointKey } from "./balance.ts";
-import { endpointOfKey, linkKey } from "./link.ts";
-import type { Parts } from "./parts.ts";
-import type { InForce } from "./snapshots.ts";
+import { judgeEgress, judgeIngress } from "../authorize.ts";
+import { endpointKey } from "../balance.ts";
+import type { InForce } from "../control/snapshots.ts";
+import { endpointOfKey, linkKey } from "../link.ts";
+import type { Parts } from "../parts.ts";
 
 /** Holds open connections to what is in force: a new snapshot cuts what it no longer allows, a new certificate retires idle links. */
 export function followChanges(parts: Parts): void {

@@ -1,6 +1,6 @@
-import type { ClientConnection } from "./http/client.ts";
-import type { Sweeper } from "./http/sweeper.ts";
-import { POOL_IDLE_LIMIT } from "./limits.ts";
+import type { ClientConnection } from "../http/client.ts";
+import type { Sweeper } from "../http/sweeper.ts";
+import { POOL_IDLE_LIMIT } from "../limits.ts";
 
 /**
  * Idle upstream connections by key (address and identity of both sides), newest first: the newest is the least

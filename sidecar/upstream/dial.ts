@@ -1,8 +1,8 @@
 import { connect, type Socket } from "node:net";
 import { type SecureContext, connect as tlsConnect } from "node:tls";
-import type { HostPort } from "../core/base/host-port.ts";
-import { SidecarError } from "./errors.ts";
-import { CONNECT_MS, HANDSHAKE_MS } from "./limits.ts";
+import type { HostPort } from "../../core/base/host-port.ts";
+import { SidecarError } from "../errors.ts";
+import { CONNECT_MS, HANDSHAKE_MS } from "../limits.ts";
 
 /** ALPN of HTTP/1.1 inside mutual TLS. */
 export const HTTP_ALPN = "http/1.1";

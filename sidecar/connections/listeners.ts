@@ -1,14 +1,14 @@
 import { createServer, type Server, type Socket } from "node:net";
-import { codedSystemError } from "../core/base/errors.ts";
-import type { HostPort } from "../core/base/host-port.ts";
+import { codedSystemError } from "../../core/base/errors.ts";
+import type { HostPort } from "../../core/base/host-port.ts";
+import { plainIp } from "../identity/peer.ts";
+import { inbound } from "../inbound.ts";
+import type { Terminator } from "../mtls.ts";
+import { outbound } from "../outbound.ts";
+import type { Parts } from "../parts.ts";
+import type { Direction } from "../telemetry/recorder.ts";
 import type { Accepted } from "./connections.ts";
-import { inbound } from "./inbound.ts";
-import type { Terminator } from "./mtls.ts";
-import { outbound } from "./outbound.ts";
-import type { Parts } from "./parts.ts";
-import { plainIp } from "./peer.ts";
 import { serve } from "./serve.ts";
-import type { Direction } from "./telemetry/recorder.ts";
 
 /** One of the pod's ports: where peers dial, and where the application really listens. */
 export interface InboundListener {

@@ -1,4 +1,4 @@
-import type { OutboundService, Snapshot } from "../core/policy/snapshot.ts";
+import type { OutboundService, Snapshot } from "../../core/policy/snapshot.ts";
 
 /** The snapshot in force with the look-ups the data path needs, made once when it arrives. */
 export interface InForce {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { CodedError } from "../core/base/errors.ts";
+import { CodedError } from "../../core/base/errors.ts";
 
 const claims = z.looseObject({
   "kubernetes.io": z.looseObject({ serviceaccount: z.looseObject({ name: z.string() }) }),

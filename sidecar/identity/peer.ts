@@ -1,5 +1,5 @@
-import type { VerifiedPeer } from "../core/identity/verify.ts";
-import type { InForce } from "./snapshots.ts";
+import type { VerifiedPeer } from "../../core/identity/verify.ts";
+import type { InForce } from "../control/snapshots.ts";
 
 /** Who is at the other end of a connection, as far as it was proven. */
 export interface Peer {

@@ -1,10 +1,10 @@
-import type { CodedError } from "../core/base/errors.ts";
+import type { CodedError } from "../../core/base/errors.ts";
+import { type Exchange, ServerConnection } from "../http/server.ts";
+import { peerService } from "../identity/peer.ts";
+import type { Parts } from "../parts.ts";
+import { refuse, refuseMalformed } from "../refuse.ts";
+import type { Observed } from "../telemetry/telemetry.ts";
 import type { Accepted } from "./connections.ts";
-import { type Exchange, ServerConnection } from "./http/server.ts";
-import type { Parts } from "./parts.ts";
-import { peerService } from "./peer.ts";
-import { refuse, refuseMalformed } from "./refuse.ts";
-import type { Observed } from "./telemetry/telemetry.ts";
 
 /** One request that arrived on an accepted connection. */
 export interface Received {

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import type { ConnectionVerdict } from "../core/policy/network-policy.ts";
-import { judgeEgress, judgeIngress, requireInForce } from "./authorize.ts";
-import { SidecarError } from "./errors.ts";
-import type { Peer } from "./peer.ts";
-import { findService } from "./route.ts";
-import type { InForce, Snapshots } from "./snapshots.ts";
+import type { ConnectionVerdict } from "../../core/policy/network-policy.ts";
+import { judgeEgress, judgeIngress, requireInForce } from "../authorize.ts";
+import type { InForce, Snapshots } from "../control/snapshots.ts";
+import { SidecarError } from "../errors.ts";
+import type { Peer } from "../identity/peer.ts";
+import { findService } from "../route.ts";
 
 const question = z.discriminatedUnion("direction", [
   z.strictObject({

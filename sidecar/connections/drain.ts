@@ -1,7 +1,7 @@
 import type { Server } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { DRAIN_POLL_MS, DRAIN_QUIET_MS } from "./limits.ts";
-import type { Parts } from "./parts.ts";
+import { DRAIN_POLL_MS, DRAIN_QUIET_MS } from "../limits.ts";
+import type { Parts } from "../parts.ts";
 
 /**
  * Stops without breaking a request: no new connections; requests in flight finish with `Connection: close`; idle

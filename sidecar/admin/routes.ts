@@ -1,10 +1,10 @@
 import { TLSSocket } from "node:tls";
-import type { AdminRoutes } from "./admin.ts";
-import type { Accepted } from "./connections.ts";
-import type { Control } from "./control.ts";
+import type { Accepted } from "../connections/connections.ts";
+import type { Control } from "../control.ts";
+import type { Parts } from "../parts.ts";
+import { expose } from "../telemetry/catalogue.ts";
 import { explain } from "./explain.ts";
-import type { Parts } from "./parts.ts";
-import { expose } from "./telemetry/catalogue.ts";
+import type { AdminRoutes } from "./server.ts";
 
 export interface AdminOptions {
   readonly parts: Parts;

@@ -1,7 +1,7 @@
 import { createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
-import type { Svid, SvidSource } from "../core/identity/svid.ts";
-import { type VerifiedPeer, verifyPeer } from "../core/identity/verify.ts";
-import { SidecarError } from "./errors.ts";
+import type { Svid, SvidSource } from "../../core/identity/svid.ts";
+import { type VerifiedPeer, verifyPeer } from "../../core/identity/verify.ts";
+import { SidecarError } from "../errors.ts";
 
 /** Our certificate as the data path uses it: one TLS context per renewal, and the check of every peer. */
 export interface Identity {
