@@ -1,7 +1,7 @@
 /** Time to read and roll up what a fleet sends: 1,000 spans, and 1,000 points of 100 sidecars' counters. */
 import { bench, run } from "mitata";
-import { CLASSIC_BOUNDS } from "../collector/histogram.ts";
-import { Rollup } from "../collector/rollup.ts";
+import { CLASSIC_BOUNDS } from "../collector/rollup/histogram.ts";
+import { Rollup } from "../collector/rollup/rollup.ts";
 import { decodeMetrics, decodeTraces, encodeMetrics, encodeTraces } from "../core/wire/otlp.ts";
 import type { NumberPoint, SpanData } from "../core/wire/otlp-model.ts";
 

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { readSloFolder } from "../collector/objectives.ts";
 import type { Overview } from "../collector/overview.ts";
+import { readSloFolder } from "../collector/slo/objectives.ts";
 import { CodedError, messageOf } from "../core/base/errors.ts";
 import { refuseDuplicates } from "../core/slo/openslo.ts";
 import { renderObjectives, renderStatus } from "./slo-table.ts";

@@ -2,18 +2,18 @@ import { type Clock, MINUTE_MS, SECOND_MS, systemClock } from "../core/base/cloc
 import type { Log } from "../core/base/log.ts";
 import type { OutriderEvent } from "../core/events/event.ts";
 import type { Objective } from "../core/slo/objective.ts";
-import { type AlertSnapshot, Alerts } from "./alerts.ts";
 import { EventLog, type EventLogSnapshot } from "./event-log.ts";
-import { ServiceGraph } from "./graph.ts";
-import { CLASSIC_BOUNDS } from "./histogram.ts";
 import { Instances } from "./instances.ts";
-import { decodeRecord, encodeRecord, type JournalRecord } from "./journal.ts";
 import { ingest, type Parts, replay, type TelemetryRequest } from "./pipeline.ts";
-import { Rollup } from "./rollup.ts";
-import { type RollupSnapshot, restoreRollup, snapshotRollup } from "./rollup-snapshot.ts";
-import { type SloSnapshot, SloTracker } from "./slos.ts";
-import { Store } from "./store.ts";
-import { Balance, type Tally } from "./tally.ts";
+import { Balance, type Tally } from "./receive/tally.ts";
+import { ServiceGraph } from "./rollup/graph.ts";
+import { CLASSIC_BOUNDS } from "./rollup/histogram.ts";
+import { Rollup } from "./rollup/rollup.ts";
+import { type RollupSnapshot, restoreRollup, snapshotRollup } from "./rollup/rollup-snapshot.ts";
+import { type AlertSnapshot, Alerts } from "./slo/alerts.ts";
+import { type SloSnapshot, SloTracker } from "./slo/slos.ts";
+import { decodeRecord, encodeRecord, type JournalRecord } from "./state/journal.ts";
+import { Store } from "./state/store.ts";
 import { RecentTraces } from "./traces.ts";
 
 /** Alerts are looked at this often, in milliseconds, divided by the time scale. */

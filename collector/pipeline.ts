@@ -3,11 +3,11 @@ import { eventOfLogRecord } from "../core/events/otlp-form.ts";
 import { decodeLogs, decodeMetrics, decodeTraces, type OtlpEncoding, type OtlpSignal } from "../core/wire/otlp.ts";
 import type { LogRecord, Received, ReceivedMetric, Resource, SpanData } from "../core/wire/otlp-model.ts";
 import type { EventLog } from "./event-log.ts";
-import type { ServiceGraph } from "./graph.ts";
 import type { Instances } from "./instances.ts";
-import type { Rollup } from "./rollup.ts";
-import type { SloTracker } from "./slos.ts";
-import type { Tally } from "./tally.ts";
+import type { Tally } from "./receive/tally.ts";
+import type { ServiceGraph } from "./rollup/graph.ts";
+import type { Rollup } from "./rollup/rollup.ts";
+import type { SloTracker } from "./slo/slos.ts";
 import type { RecentTraces } from "./traces.ts";
 
 /** What telemetry flows into. */

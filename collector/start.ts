@@ -1,15 +1,15 @@
 import { systemClock } from "../core/base/clock.ts";
 import type { Closable } from "../core/base/lifecycle.ts";
 import type { Log } from "../core/base/log.ts";
-import { buildOverview } from "./build-overview.ts";
 import { Collector, SHORTEST_TICK_MS, TICK_MS } from "./collector.ts";
 import type { CollectorConfig } from "./config.ts";
-import { listen } from "./listen.ts";
-import { LiveFeed } from "./live.ts";
-import { readObjectives, watchObjectives } from "./objectives-source.ts";
-import { createPressureGauge } from "./pressure.ts";
-import { receive } from "./receiver.ts";
-import { serveWeb } from "./web.ts";
+import { createPressureGauge } from "./receive/pressure.ts";
+import { receive } from "./receive/receiver.ts";
+import { readObjectives, watchObjectives } from "./slo/objectives-source.ts";
+import { buildOverview } from "./web/build-overview.ts";
+import { listen } from "./web/listen.ts";
+import { LiveFeed } from "./web/live.ts";
+import { serveWeb } from "./web/web.ts";
 
 /** Starts everything; what must be closed is handed to `opened` in order. @returns addresses by name */
 export async function startCollector(

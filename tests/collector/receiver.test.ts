@@ -1,10 +1,10 @@
 import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { BODY_LIMIT_BYTES } from "../../collector/body.ts";
-import { createPressureGauge } from "../../collector/pressure.ts";
-import { type ReceiverDeps, receive } from "../../collector/receiver.ts";
-import { Balance } from "../../collector/tally.ts";
+import { BODY_LIMIT_BYTES } from "../../collector/receive/body.ts";
+import { createPressureGauge } from "../../collector/receive/pressure.ts";
+import { type ReceiverDeps, receive } from "../../collector/receive/receiver.ts";
+import { Balance } from "../../collector/receive/tally.ts";
 import { CodedError } from "../../core/base/errors.ts";
 import { silentLog } from "../../core/base/log.ts";
 import { FakeSidecar, post, type TestCollector, testFolder } from "./support/collector.ts";

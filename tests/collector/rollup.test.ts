@@ -1,12 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { ServiceGraph, totalsOf } from "../../collector/graph.ts";
-import { CLASSIC_BOUNDS } from "../../collector/histogram.ts";
-import { metricName } from "../../collector/names.ts";
-import { RED_SERIES } from "../../collector/red.ts";
-import { Rollup } from "../../collector/rollup.ts";
-import { restoreRollup, snapshotRollup } from "../../collector/rollup-snapshot.ts";
-import { SERIES_PER_METRIC_LIMIT } from "../../collector/series.ts";
+import { ServiceGraph, totalsOf } from "../../collector/rollup/graph.ts";
+import { CLASSIC_BOUNDS } from "../../collector/rollup/histogram.ts";
+import { metricName } from "../../collector/rollup/names.ts";
+import { RED_SERIES } from "../../collector/rollup/red.ts";
+import { Rollup } from "../../collector/rollup/rollup.ts";
+import { restoreRollup, snapshotRollup } from "../../collector/rollup/rollup-snapshot.ts";
+import { SERIES_PER_METRIC_LIMIT } from "../../collector/rollup/series.ts";
 import type { Attributes, ReceivedMetric } from "../../core/wire/otlp-model.ts";
 import { SIDECAR_METRICS } from "../../sidecar/metrics.ts";
 

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { Store } from "../../collector/store.ts";
-import { recordsOf, WalSegment } from "../../collector/wal.ts";
+import { Store } from "../../collector/state/store.ts";
+import { recordsOf, WalSegment } from "../../collector/state/wal.ts";
 
 const root = mkdtempSync(join(tmpdir(), "outrider-store-"));
 const opened: Store[] = [];

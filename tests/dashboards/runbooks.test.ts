@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { buildProgram } from "../../cli/main.ts";
-import { RUNBOOK } from "../../collector/alerts.ts";
+import { RUNBOOK } from "../../collector/slo/alerts.ts";
 import { CATALOGUE, seriesNames } from "../../dashboards/catalogue.ts";
 import { expressionProblems } from "../../dashboards/check.ts";
 import { commandsOf, readErrorTables } from "../../tools/docs.ts";

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 /** Beside the bundled command (dist/page), or from source: what the build made, then the page's own files. */
-const FOLDERS: readonly string[] = [join(HERE, "page"), join(HERE, "../dist/page"), join(HERE, "../collector/page")];
+const FOLDERS: readonly string[] = [join(HERE, "page"), join(HERE, "../../dist/page"), join(HERE, "../page")];
 
 const TYPES: Readonly<Record<string, string>> = {
   html: "text/html; charset=utf-8",

@@ -1,13 +1,13 @@
-import type { MetricSpec } from "../core/base/metric.ts";
-import { BURN_WINDOWS_MS, windowName } from "../core/slo/windows.ts";
-import type { Alerts } from "./alerts.ts";
-import type { Edge } from "./graph.ts";
-import { totalsOf } from "./graph.ts";
-import { COLLECTOR_METRICS as M } from "./metrics.ts";
-import type { Parts } from "./pipeline.ts";
-import type { Family, Labels, Series } from "./series.ts";
-import type { TrackedSlo } from "./slos.ts";
-import type { Balance } from "./tally.ts";
+import type { MetricSpec } from "../../core/base/metric.ts";
+import { BURN_WINDOWS_MS, windowName } from "../../core/slo/windows.ts";
+import { COLLECTOR_METRICS as M } from "../metrics.ts";
+import type { Parts } from "../pipeline.ts";
+import type { Balance } from "../receive/tally.ts";
+import type { Edge } from "../rollup/graph.ts";
+import { totalsOf } from "../rollup/graph.ts";
+import type { Family, Labels, Series } from "../rollup/series.ts";
+import type { Alerts } from "../slo/alerts.ts";
+import type { TrackedSlo } from "../slo/slos.ts";
 
 /** @see https://prometheus.io/docs/instrumenting/exposition_formats/ */
 export const EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8";

@@ -1,6 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { crc32 } from "node:zlib";
-import { codedSystemError } from "../core/base/errors.ts";
+import { codedSystemError } from "../../core/base/errors.ts";
 
 /** Length and checksum, four bytes each, before every record. */
 const HEADER_BYTES = 8;

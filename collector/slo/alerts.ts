@@ -1,12 +1,12 @@
-import type { OutriderEvent } from "../core/events/event.ts";
-import { type AlertState, conditionOf, INACTIVE, nextState } from "../core/slo/alert.ts";
-import type { Contributor } from "../core/slo/contributors.ts";
-import { BURN_ALERTS, type BurnAlert, burnFactor, isUnreachable } from "../core/slo/windows.ts";
-import type { EventLog } from "./event-log.ts";
+import type { OutriderEvent } from "../../core/events/event.ts";
+import { type AlertState, conditionOf, INACTIVE, nextState } from "../../core/slo/alert.ts";
+import type { Contributor } from "../../core/slo/contributors.ts";
+import { BURN_ALERTS, type BurnAlert, burnFactor, isUnreachable } from "../../core/slo/windows.ts";
+import type { EventLog } from "../event-log.ts";
+import type { AlertView } from "../overview.ts";
+import type { RecentTraces } from "../traces.ts";
 import { explain } from "./explain-alert.ts";
-import type { AlertView } from "./overview.ts";
 import type { SloTracker, TrackedSlo } from "./slos.ts";
-import type { RecentTraces } from "./traces.ts";
 
 export const RUNBOOK = "docs/runbooks/slo-burn.md";
 

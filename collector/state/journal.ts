@@ -1,6 +1,6 @@
-import type { OutriderEvent } from "../core/events/event.ts";
-import type { AlertSnapshot } from "./alerts.ts";
-import type { TelemetryRequest } from "./pipeline.ts";
+import type { OutriderEvent } from "../../core/events/event.ts";
+import type { TelemetryRequest } from "../pipeline.ts";
+import type { AlertSnapshot } from "../slo/alerts.ts";
 
 /** One record of the log: what came in, or what alerts did, and when. */
 export type JournalRecord =

@@ -1,11 +1,11 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { allInvalid, configInvalid, parseYamlDocuments, readConfigText } from "../core/base/config.ts";
-import { CodedError, messageOf } from "../core/base/errors.ts";
-import type { ClusterObjects } from "../core/cluster/objects.ts";
-import { readAnnotations } from "../core/slo/annotations.ts";
-import type { Objective } from "../core/slo/objective.ts";
-import { readOpenSlo, refuseDuplicates } from "../core/slo/openslo.ts";
+import { allInvalid, configInvalid, parseYamlDocuments, readConfigText } from "../../core/base/config.ts";
+import { CodedError, messageOf } from "../../core/base/errors.ts";
+import type { ClusterObjects } from "../../core/cluster/objects.ts";
+import { readAnnotations } from "../../core/slo/annotations.ts";
+import type { Objective } from "../../core/slo/objective.ts";
+import { readOpenSlo, refuseDuplicates } from "../../core/slo/openslo.ts";
 
 /** Most SLO files read from one folder. */
 export const SLO_FILES_LIMIT = 2_000;

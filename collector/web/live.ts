@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import type { Overview } from "./overview.ts";
+import type { Overview } from "../overview.ts";
 
 /** Time between two server-sent events, in milliseconds. */
 export const LIVE_INTERVAL_MS = 500;

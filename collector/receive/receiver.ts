@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { CodedError } from "../core/base/errors.ts";
-import type { Log } from "../core/base/log.ts";
-import { encodeAnswer, encodeStatus, type OtlpEncoding, type OtlpSignal } from "../core/wire/otlp.ts";
+import { CodedError } from "../../core/base/errors.ts";
+import type { Log } from "../../core/base/log.ts";
+import { encodeAnswer, encodeStatus, type OtlpEncoding, type OtlpSignal } from "../../core/wire/otlp.ts";
+import type { TelemetryRequest } from "../pipeline.ts";
 import { readBody } from "./body.ts";
-import type { TelemetryRequest } from "./pipeline.ts";
 import type { Balance, Tally } from "./tally.ts";
 import { rejectedCount } from "./tally.ts";
 

@@ -1,4 +1,4 @@
-import { SECOND_MS } from "../core/base/clock.ts";
+import { SECOND_MS } from "../../core/base/clock.ts";
 import { type Cell, countAtOrBelow, quantile } from "./histogram.ts";
 
 /** What "now" means on the service map: the last ten whole or partial seconds. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Collector } from "../collector.ts";
 import { buildOverview } from "./build-overview.ts";
-import type { Collector } from "./collector.ts";
 import { EXPOSITION_TYPE, renderMetrics } from "./exposition.ts";
 import type { LiveFeed } from "./live.ts";
 import { readPageFile } from "./page-files.ts";

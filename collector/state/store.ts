@@ -1,7 +1,7 @@
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { CodedError, codedSystemError, messageOf } from "../core/base/errors.ts";
-import { COLLECTOR_ERRORS } from "./errors.ts";
+import { CodedError, codedSystemError, messageOf } from "../../core/base/errors.ts";
+import { COLLECTOR_ERRORS } from "../errors.ts";
 import { recordsOf, WalSegment } from "./wal.ts";
 
 const SNAPSHOT = "snapshot.json";

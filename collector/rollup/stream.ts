@@ -1,4 +1,4 @@
-import type { ExponentialPoint, HistogramPoint, NumberPoint } from "../core/wire/otlp-model.ts";
+import type { ExponentialPoint, HistogramPoint, NumberPoint } from "../../core/wire/otlp-model.ts";
 import { type HistogramIncrement, histogramDifference } from "./histogram.ts";
 import type { Series } from "./series.ts";
 

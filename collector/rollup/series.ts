@@ -1,4 +1,4 @@
-import type { Attributes, ReceivedMetric, Resource } from "../core/wire/otlp-model.ts";
+import type { Attributes, ReceivedMetric, Resource } from "../../core/wire/otlp-model.ts";
 import { labelName, metricName } from "./names.ts";
 
 /** Series of one metric; the label sets beyond it share one overflow series, so that totals stay exact. */

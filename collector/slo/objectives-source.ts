@@ -1,11 +1,11 @@
 import { watch } from "node:fs";
-import type { Closable } from "../core/base/lifecycle.ts";
-import type { Log } from "../core/base/log.ts";
-import { readFolder } from "../core/cluster/read-folder.ts";
-import { watchFolder } from "../core/cluster/watch-folder.ts";
-import type { Objective } from "../core/slo/objective.ts";
-import { refuseDuplicates } from "../core/slo/openslo.ts";
-import type { CollectorConfig } from "./config.ts";
+import type { Closable } from "../../core/base/lifecycle.ts";
+import type { Log } from "../../core/base/log.ts";
+import { readFolder } from "../../core/cluster/read-folder.ts";
+import { watchFolder } from "../../core/cluster/watch-folder.ts";
+import type { Objective } from "../../core/slo/objective.ts";
+import { refuseDuplicates } from "../../core/slo/openslo.ts";
+import type { CollectorConfig } from "../config.ts";
 import { readServiceObjectives, readSloFolder } from "./objectives.ts";
 
 /** Quiet time after a file event before SLO files are read, in milliseconds. */

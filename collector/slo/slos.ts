@@ -1,9 +1,9 @@
-import { Contributors } from "../core/slo/contributors.ts";
-import { type HistorySnapshot, SloHistory } from "../core/slo/history.ts";
-import { type Counts, compilePatterns, NO_EVENTS, type Objective } from "../core/slo/objective.ts";
-import { countAtOrBelow } from "./histogram.ts";
-import type { Increment } from "./rollup.ts";
-import type { Labels, Series } from "./series.ts";
+import { Contributors } from "../../core/slo/contributors.ts";
+import { type HistorySnapshot, SloHistory } from "../../core/slo/history.ts";
+import { type Counts, compilePatterns, NO_EVENTS, type Objective } from "../../core/slo/objective.ts";
+import { countAtOrBelow } from "../rollup/histogram.ts";
+import type { Increment } from "../rollup/rollup.ts";
+import type { Labels, Series } from "../rollup/series.ts";
 
 /** One objective with its events. */
 export interface TrackedSlo {

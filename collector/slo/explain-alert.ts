@@ -1,6 +1,6 @@
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../core/base/clock.ts";
-import type { Contributor } from "../core/slo/contributors.ts";
-import type { AlertView } from "./overview.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../core/base/clock.ts";
+import type { Contributor } from "../../core/slo/contributors.ts";
+import type { AlertView } from "../overview.ts";
 
 type Explained = Omit<AlertView, "message" | "topContributor"> & { readonly topContributor: Contributor | null };
 

@@ -1,10 +1,10 @@
-import { HOUR_MS } from "../core/base/clock.ts";
-import { BURN_WINDOWS_MS, windowName } from "../core/slo/windows.ts";
-import type { Alerts } from "./alerts.ts";
-import { type Edge, totalsOf } from "./graph.ts";
-import type { EdgeView, Overview, SloView } from "./overview.ts";
-import type { Parts } from "./pipeline.ts";
-import type { TrackedSlo } from "./slos.ts";
+import { HOUR_MS } from "../../core/base/clock.ts";
+import { BURN_WINDOWS_MS, windowName } from "../../core/slo/windows.ts";
+import type { EdgeView, Overview, SloView } from "../overview.ts";
+import type { Parts } from "../pipeline.ts";
+import { type Edge, totalsOf } from "../rollup/graph.ts";
+import type { Alerts } from "../slo/alerts.ts";
+import type { TrackedSlo } from "../slo/slos.ts";
 
 export const OVERVIEW_TRACES = 50;
 export const OVERVIEW_EVENTS = 200;

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
-import { CodedError, messageOf } from "../core/base/errors.ts";
-import { COLLECTOR_ERRORS } from "./errors.ts";
+import { CodedError, messageOf } from "../../core/base/errors.ts";
+import { COLLECTOR_ERRORS } from "../errors.ts";
 
 /** Largest request, in bytes, both as sent and decompressed. @see OpenTelemetry Collector, confighttp's default */
 export const BODY_LIMIT_BYTES = 64 * 1024 * 1024;

@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { SECOND_MS } from "../core/base/clock.ts";
-import { codedSystemError } from "../core/base/errors.ts";
-import type { HostPort } from "../core/base/host-port.ts";
-import type { Log } from "../core/base/log.ts";
+import { SECOND_MS } from "../../core/base/clock.ts";
+import { codedSystemError } from "../../core/base/errors.ts";
+import type { HostPort } from "../../core/base/host-port.ts";
+import type { Log } from "../../core/base/log.ts";
 
 /** A request must be complete within this, in milliseconds: slow senders must not hold sockets. */
 export const REQUEST_DEADLINE_MS = 30 * SECOND_MS;

@@ -1,5 +1,5 @@
-import { HOUR_MS, MINUTE_MS } from "../core/base/clock.ts";
-import type { ReceivedMetric, Resource } from "../core/wire/otlp-model.ts";
+import { HOUR_MS, MINUTE_MS } from "../../core/base/clock.ts";
+import type { ReceivedMetric, Resource } from "../../core/wire/otlp-model.ts";
 import { countAtOrBelow, type HistogramIncrement } from "./histogram.ts";
 import { type Family, familyOf, type Labels, labelsOf, type Series, seriesOf } from "./series.ts";
 import { gainOf, type Stream, type StreamValue } from "./stream.ts";
