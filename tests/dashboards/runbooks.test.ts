@@ -2,7 +2,6 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { buildProgram } from "../../cli/main.ts";
-import { RUNBOOK } from "../../collector/slo/alerts.ts";
 import { CATALOGUE, seriesNames } from "../../dashboards/catalogue.ts";
 import { expressionProblems } from "../../dashboards/check.ts";
 import { commandsOf, readErrorTables } from "../../tools/docs.ts";
@@ -56,5 +55,3 @@ describe.each(RUNBOOKS)("docs/runbooks/%s", (_name, text) => {
     expect(links.filter((link) => !existsSync(join(FOLDER, link)))).toEqual([]);
   });
 });
-
-it("the runbook that alerts name exists", () => expect(existsSync(join(ROOT, RUNBOOK))).toBe(true));
