@@ -6,7 +6,8 @@ import { VERSION } from "./version.ts";
 export const EXIT = { ok: 0, refused: 1, badInput: 2 } as const;
 
 /** Codes whose cause is the caller's input or machine: exit 2 and nothing started. */
-const BAD_INPUT = /^(CONFIG_|CLI_|REF_|CLUSTER_|SLO_|NET_|CA_JWKS_|IDENTITY_FILE|PORT_IN_USE|ADDRESS_NOT_AVAILABLE|BINARY_MISSING|DISK_FULL)/;
+const BAD_INPUT =
+  /^(CONFIG_|CLI_|REF_|CLUSTER_|SLO_|NET_|CA_JWKS_|IDENTITY_FILE|PORT_IN_USE|ADDRESS_NOT_AVAILABLE|BINARY_MISSING|DISK_FULL)/;
 
 /**
  * The command line. Services and commands are loaded when they are called, so that none pays for another's imports.

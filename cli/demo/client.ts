@@ -2,9 +2,11 @@ import { Agent, request } from "undici";
 import { CodedError, messageOf } from "../../core/base/errors.ts";
 
 /** Longest wait for one answer of a part, in milliseconds; a frozen part must not freeze the demo. */
-export const ANSWER_DEADLINE_MS = 3_000;
+export const ANSWER_DEADLINE_MS = 2_000;
 /** Time between two looks while the demo waits for something, in milliseconds. */
 const POLL_MS = 40;
+/** Looks in a row without an answer after which the demo stops waiting. */
+const MOST_UNANSWERED = 2;
 
 export interface Answer {
   readonly status: number;
@@ -56,16 +58,24 @@ function unexpected(url: string, what: string, cause?: unknown): CodedError {
 }
 
 /**
- * Looks again and again until `look` gives a value, or the deadline passes; then the last error or `undefined`.
- * A look that throws counts as "not yet".
+ * Looks again and again until `look` gives a value, or the deadline passes. A look that throws counts as "not yet";
+ * one that took longer than a part may take to answer twice in a row means that nobody will.
  */
 export async function until<T>(look: () => Promise<T | undefined>, deadlineMs: number): Promise<T | undefined> {
   const end = Date.now() + deadlineMs;
+  let unanswered = 0;
   for (;;) {
-    const found = await look().catch(() => undefined);
-    if (found !== undefined || Date.now() >= end) return found;
+    const found = await look().catch((thrown: unknown) => {
+      unanswered = isTimeout(thrown) ? unanswered + 1 : 0;
+      return undefined;
+    });
+    if (found !== undefined || Date.now() >= end || unanswered === MOST_UNANSWERED) return found;
     await pause(POLL_MS);
   }
+}
+
+function isTimeout(thrown: unknown): boolean {
+  return thrown instanceof Error && thrown.name === "TimeoutError";
 }
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -19,7 +19,7 @@ import { packageRoot } from "./workspace.ts";
 
 /** How often a sidecar sends its counters, and how long silence means "lost". */
 const EXPORT_INTERVAL = "200ms";
-const INSTANCE_TIMEOUT = "3s";
+const INSTANCE_TIMEOUT = "2500ms";
 
 const NEXT: Readonly<Partial<Record<WorkloadName, WorkloadName>>> = { web: "checkout", checkout: "payments" };
 

@@ -8,8 +8,8 @@ import { CodedError } from "../../core/base/errors.ts";
 export const READY_DEADLINE_MS = 30_000;
 /** Longest wait for a part to end by itself after SIGTERM, in milliseconds; then SIGKILL. */
 const STOP_DEADLINE_MS = 3_000;
-/** Wait before a dead part is started again, in milliseconds. */
-const RESTART_DELAY_MS = 300;
+/** Wait before a dead part is started again, in milliseconds: long enough for its loss to show on the page. */
+const RESTART_DELAY_MS = 4_000;
 
 /** A process of the demo: `args` follow the Node binary. */
 export interface PartSpec {
@@ -71,7 +71,8 @@ export function createSupervisor(logFolder: string, onChange: (change: PartChang
 
   return {
     start: async (spec) => {
-      if (stopping) throw new CodedError("DEMO_STOPPED", `${spec.name}: not started, the demo is ending`, "run it again");
+      if (stopping)
+        throw new CodedError("DEMO_STOPPED", `${spec.name}: not started, the demo is ending`, "run it again");
       await launch(spec).ready;
     },
     freeze: (name) => parts.get(name)?.child.kill("SIGSTOP"),

@@ -10,13 +10,15 @@ import type { Stage } from "../stage.ts";
 import type { Finding } from "../verdicts.ts";
 
 /** Longest wait for one refusal, in milliseconds. */
-const REFUSAL_DEADLINE_MS = 3_000;
+const REFUSAL_DEADLINE_MS = 2_000;
 
 /** Who asks the authority for what it may not have: without a token, and with batch's token for payments' name. */
 export async function csrWithoutProof(stage: Stage): Promise<Finding> {
   const batchToken = readFileSync(tokenFile(stage.layout, "batch"), "utf8");
-  const withoutToken = await refusalCode(stage, "", "worker");
-  const otherName = await refusalCode(stage, batchToken, "payments");
+  const [withoutToken, otherName] = await Promise.all([
+    refusalCode(stage, "", "worker"),
+    refusalCode(stage, batchToken, "payments"),
+  ]);
   const ok = withoutToken.includes("CA_TOKEN") && otherName.includes("CA_NAME_MISMATCH");
   return { ok, got: `no token: ${withoutToken}; other name: ${otherName}` };
 }
