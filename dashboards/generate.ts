@@ -8,7 +8,7 @@ import type { DASHBOARDS_CODES } from "./errors.ts";
 import { meshBoard } from "./mesh-board.ts";
 import { sloBoard } from "./slo-board.ts";
 
-export { checkDashboard, type Problem } from "./check.ts";
+export { checkDashboard } from "./check.ts";
 
 export interface DashboardFile {
   /** "outrider-slo.json": the board's uid. */
