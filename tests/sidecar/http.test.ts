@@ -241,6 +241,16 @@ describe("HTTP/1.1 through two sidecars", () => {
     });
   });
 
+  it("gives the same answers when bytes arrive in pieces", async () => {
+    for (const [given, text, code] of REFUSED_REQUESTS) {
+      const bytes = bytesOf(text.replaceAll("Host: a", "Host: raw"));
+      if (bytes.length > 2000) continue;
+      const cuts = [0, ...[0.2, 0.5, 0.9].map((share) => Math.floor(share * bytes.length)), bytes.length];
+      const { headers } = await send(cuts.slice(1).map((cut, i) => bytes.subarray(cuts[i], cut)));
+      if (headers["x-outrider-code"] !== code) throw new Error(`${given}: ${headers["x-outrider-code"]}`);
+    }
+  });
+
   it("answers for every ambiguous response with 502 and passes nothing of it on", async () => {
     for (const [given, text, code] of REFUSED_RESPONSES) {
       rawAnswers.set("/bad", text);
