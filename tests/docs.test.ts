@@ -96,6 +96,16 @@ describe("documents", () => {
     expect(dead).toEqual([]);
   });
 
+  it("name only sources that exist", () => {
+    const named = documents.flatMap((path) =>
+      [
+        ...read(path).matchAll(/`((?:core|admission|scanner|mesh|sidecar|collector|dashboards|cli|tools)\/[\w./-]*)`/g),
+      ].map(([, target = ""]) => ({ path, target })),
+    );
+    expect(named.length).toBeGreaterThan(20);
+    expect(named.filter(({ target }) => !existsSync(join(ROOT, target)))).toEqual([]);
+  });
+
   it("point only to tests that exist", () => {
     const dead = documents.flatMap((path) =>
       [...read(path).matchAll(/`(tests\/[\w./-]+\.ts)`/g)]
