@@ -20,6 +20,8 @@ import { RecentTraces } from "./traces.ts";
 export const TICK_MS = 15 * SECOND_MS;
 /** But not more often than this, in milliseconds of the clock. */
 export const SHORTEST_TICK_MS = 100;
+/** What a power cut may take at most, in milliseconds; a killed process loses nothing. */
+export const SYNC_INTERVAL_MS = SECOND_MS;
 /** A snapshot is written this often, in milliseconds … */
 export const SNAPSHOT_INTERVAL_MS = MINUTE_MS;
 /** … or when the log has grown by this many bytes. */
@@ -61,6 +63,7 @@ export class Collector {
   readonly #store: Store;
   #turn: Promise<unknown> = Promise.resolve();
   #snapshotAtMs: number;
+  #syncedAtMs = 0;
 
   private constructor(options: CollectorOptions, store: Store) {
     this.#options = options;
@@ -90,19 +93,20 @@ export class Collector {
     });
   }
 
-  /** Evaluates alerts and, when it is time, writes a snapshot. */
-  tick(): Promise<void> {
-    return this.#exclusively(async () => {
+  /** Evaluates alerts and, when it is time, writes a snapshot and pushes the log out to the disk. */
+  async tick(): Promise<void> {
+    const write = await this.#exclusively(async () => {
       const nowMs = this.#clock();
       this.parts.instances.seen(OWN_RESOURCE, nowMs);
       const events = this.alerts.evaluate(nowMs);
       for (const event of events) this.#announce(event);
       if (events.length > 0)
         await this.#append({ atMs: nowMs, kind: "alerts", alerts: this.alerts.snapshot(), events });
-      await this.#store.sync();
       const due = nowMs - this.#snapshotAtMs >= SNAPSHOT_INTERVAL_MS || this.#store.logBytes >= SNAPSHOT_LOG_BYTES;
-      if (due) await this.#snapshot(nowMs);
+      return due ? this.#beginSnapshot(nowMs) : undefined;
     });
+    await write?.();
+    await this.#syncWhenDue();
   }
 
   /** Puts new objectives in force; unchanged ones keep their history and alerts. */
@@ -114,9 +118,18 @@ export class Collector {
   /** Saves everything; a later `open` goes on where this ended. */
   async close(): Promise<void> {
     await this.#exclusively(async () => {
-      await this.#snapshot(this.#clock());
+      const write = await this.#beginSnapshot(this.#clock());
+      await write();
       await this.#store.close();
     });
+  }
+
+  /** Beside requests, not between them, as snapshots are: a slow disk must not hold up telemetry. */
+  async #syncWhenDue(): Promise<void> {
+    const nowMs = this.#clock();
+    if (nowMs - this.#syncedAtMs < SYNC_INTERVAL_MS) return;
+    this.#syncedAtMs = nowMs;
+    await this.#store.sync();
   }
 
   #announce(event: OutriderEvent): void {
@@ -130,11 +143,10 @@ export class Collector {
     return this.#store.append(encodeRecord(record));
   }
 
-  async #snapshot(nowMs: number): Promise<void> {
+  #beginSnapshot(nowMs: number): Promise<() => Promise<void>> {
     this.#snapshotAtMs = nowMs;
     this.parts.rollup.sweep(nowMs);
-    const write = await this.#store.beginSnapshot(this.#state());
-    await write();
+    return this.#store.beginSnapshot(this.#state());
   }
 
   #state(): StateSnapshot {
