@@ -25,6 +25,9 @@ export class Store {
   readonly #folder: string;
   #segment: WalSegment;
   #sequence: number;
+  /** Snapshots are written one after the other; one that is older than what is on disk is not written any more. */
+  #writing: Promise<void> = Promise.resolve();
+  #writtenFrom = 0;
 
   private constructor(folder: string, segment: WalSegment, sequence: number) {
     this.#folder = folder;
@@ -72,7 +75,11 @@ export class Store {
     this.#segment = next;
     this.#sequence++;
     await before.close();
-    return () => this.#writeSnapshot(text, this.#sequence);
+    const fromSegment = this.#sequence;
+    return () => {
+      this.#writing = this.#writing.catch(() => {}).then(() => this.#writeSnapshot(text, fromSegment));
+      return this.#writing;
+    };
   }
 
   close(): Promise<void> {
@@ -80,6 +87,7 @@ export class Store {
   }
 
   async #writeSnapshot(text: string, fromSegment: number): Promise<void> {
+    if (fromSegment <= this.#writtenFrom) return;
     const path = join(this.#folder, SNAPSHOT);
     const temporary = `${path}.new`;
     try {
@@ -89,6 +97,7 @@ export class Store {
         .then(() => file.sync())
         .finally(() => file.close());
       await rename(temporary, path);
+      this.#writtenFrom = fromSegment;
       const old = (await segmentsOf(this.#folder)).filter((sequence) => sequence < fromSegment);
       for (const sequence of old) await rm(segmentPath(this.#folder, sequence), { force: true });
     } catch (thrown) {

@@ -48,6 +48,17 @@ describe("the store", () => {
     expect(texts(found.records)).toEqual(["two"]);
   });
 
+  it("never replaces a snapshot by an older one that is slow to be written", async () => {
+    const folder = freshFolder();
+    const { store } = await open(folder);
+    const older = await store.beginSnapshot({ sum: 1 });
+    await store.append(bytes("one"));
+    const newer = await store.beginSnapshot({ sum: 2 });
+    await Promise.all([newer(), older()]);
+    const { found } = await open(folder);
+    expect([found.state, found.records]).toEqual([{ sum: 2 }, []]);
+  });
+
   it("says when the disk is full", async () => {
     const full = await WalSegment.create("/dev/full").catch(() => undefined);
     if (full === undefined) return; // only Linux has a disk that is always full
