@@ -25,8 +25,8 @@ export const TRUST_DOMAIN = "demo.outrider.dev";
 export const TOKEN_ISSUER = "https://kubernetes.default.svc";
 export const TOKEN_AUDIENCE = "outrider-ca";
 
-/** How many times faster than in production the demo's alert windows run: 1 h becomes 5 s, 5 m becomes 417 ms. */
-export const TIME_SCALE = 720;
+/** How many times faster than in production the alert windows run: 1 h in 12 s, 5 m in 1 s; faster ones would flap. */
+export const TIME_SCALE = 300;
 
 /** Every address and path of one demo run, derived from its loopback block and its temporary folder. */
 export interface Layout {

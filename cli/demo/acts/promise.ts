@@ -8,8 +8,8 @@ import { overview } from "./observe.ts";
 /** Share of payments' answers that fail while the fault is on. */
 const FAULT_SHARE = 0.5;
 /** Longest wait for the alert to fire and, after the repair, to resolve, in milliseconds. */
-const FIRE_DEADLINE_MS = 8_000;
-const RESOLVE_DEADLINE_MS = 10_000;
+const FIRE_DEADLINE_MS = 10_000;
+const RESOLVE_DEADLINE_MS = 15_000;
 /** Requests of one wave while the act runs, and the pause between waves in milliseconds. */
 const WAVE = { count: 12, concurrency: 4, method: "POST", path: "/pay" } as const;
 const WAVE_PAUSE_MS = 100;
