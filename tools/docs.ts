@@ -1,6 +1,5 @@
 // Writes docs/errors.md, docs/metrics.md and docs/cli.md from the tables in the sources: node tools/docs.ts
 // tests/docs.test.ts fails when a file and its tables differ.
-import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -53,22 +52,11 @@ export async function readMetricTables(): Promise<MetricTables> {
 /** The generated documents by path, as they should stand. */
 export async function renderDocs(): Promise<ReadonlyMap<string, string>> {
   const { buildProgram } = await import("../cli/main.ts");
-  const documents: readonly (readonly [path: string, text: string])[] = [
+  return new Map([
     ["docs/errors.md", renderErrors(await readErrorTables())],
     ["docs/metrics.md", renderMetrics(await readMetricTables())],
     ["docs/cli.md", renderCommandLine(await buildProgram())],
-  ];
-  return new Map(documents.map(([path, text]) => [path, formatted(path, text)]));
-}
-
-/** As `npm run check` wants it: columns of tables padded. */
-function formatted(path: string, text: string): string {
-  const biome = join(ROOT, "node_modules/@biomejs/biome/bin/biome");
-  return execFileSync(process.execPath, [biome, "format", `--stdin-file-path=${path}`], {
-    cwd: ROOT,
-    input: text,
-    encoding: "utf8",
-  });
+  ]);
 }
 
 function renderErrors(tables: ErrorTables): string {

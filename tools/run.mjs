@@ -12,7 +12,7 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 const OLDEST_NODE = 24;
 const JEST = ["--experimental-vm-modules", "--disable-warning=ExperimentalWarning", "node_modules/jest/bin/jest.js"];
 
-/** Each task is programs run one after the other; the first that fails ends it. `node` means the chosen Node. */
+/** Each task is programs run one after the other; the first that fails ends it, but for `check`. `node` means the chosen Node. */
 const TASKS = {
   demo: (args) => [
     ["node", "tools/build.mjs"],
@@ -41,7 +41,8 @@ await install();
 const node = newEnoughNode();
 for (const [program, ...rest] of TASKS[task](args)) {
   const code = await run(program === "node" ? node : join(ROOT, "node_modules/.bin", program), rest);
-  if (code !== 0) process.exit(code);
+  if (code !== 0) process.exitCode ||= code;
+  if (code !== 0 && task !== "check") break; // one check says nothing about the next: all their problems at once
 }
 
 /** `npm ci` unless the folder was installed from exactly this lock file by this platform. Two at once take turns. */
