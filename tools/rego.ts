@@ -28,7 +28,7 @@ export function compileLibrary(opa: string): Buffer {
       .filter((name) => name.endsWith(".rego"))
       .sort();
     execFileSync(opa, ["build", "-t", "wasm", "-o", bundle, ...entrypoints, ...sources], { cwd: FOLDER });
-    return execFileSync("tar", ["-xzOf", bundle, "/policy.wasm"], { maxBuffer: 16 * 1024 * 1024 });
+    return execFileSync("tar", ["-xzPOf", bundle, "/policy.wasm"], { maxBuffer: 16 * 1024 * 1024 });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
