@@ -20,7 +20,7 @@ for (const name of asked.includes("--all") ? Object.keys(PARTS) : asked) {
 function list() {
   for (const [name, part] of Object.entries(PARTS)) {
     const found = findPart(name);
-    console.log(`${name.padEnd(16)} ${part.for.padEnd(40)} ${found.path ?? found.problem}`);
+    console.log(`${name.padEnd(20)} ${part.for.padEnd(40)} ${found.path ?? found.problem}`);
   }
 }
 

@@ -11,7 +11,7 @@ const missing = Object.keys(PARTS)
   .filter(({ path }) => path === undefined);
 for (const { name, problem } of missing) {
   console.error(
-    `missing  ${name.padEnd(16)} ${PARTS[name].for.padEnd(40)} ${problem}; bring it: tools/install ${name}`,
+    `missing  ${name.padEnd(20)} ${PARTS[name].for.padEnd(40)} ${problem}; bring it: tools/install ${name}`,
   );
 }
 if (missing.length > 0 && process.env.CI === "true") {
