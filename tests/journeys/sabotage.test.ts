@@ -5,7 +5,8 @@ import { redLines, runDemo } from "../support/demo.ts";
 
 /**
  * Sabotages whose red lines do not overlap and whose parts do not meet, broken together in one run: a line that turns
- * red without being listed fails the row whichever of its names caused it. Each name by itself: tests/real.
+ * red without being listed fails the row whichever of its names caused it. Each name by itself: tests/real/sabotage.test.ts,
+ * which takes four minutes.
  */
 const TOGETHER: readonly (readonly SabotageName[])[] = [
   ["drop-signature-rule", "drop-scan-rule", "skip-injection", "plain-text", "lose-trace-context", "rename-metric"],
