@@ -2,6 +2,7 @@ import { decide, type Violation } from "../core/policy/decision.ts";
 import { containersOf, isObject, type JsonObject, type PodSpecAt } from "../core/policy/pod-spec.ts";
 import { isPod, type Part, type Verdict } from "./judge.ts";
 import type { PatchOperation } from "./pin.ts";
+import { isGenuine } from "./sidecar-genuine.ts";
 import { SIDECAR_NAME, SIDECAR_UID, type SidecarResources, sidecarContainer, sidecarVolumes } from "./sidecar-spec.ts";
 
 /** Says that a pod got its sidecar, and which; read by people, never believed by the gate. */
@@ -59,10 +60,11 @@ export function injectSidecar(verdict: Verdict, image: string | undefined): Inje
 function operationsFor(pod: PodSpecAt, image: string): PatchOperation[] {
   const existing = listOf(pod.spec["initContainers"]);
   const index = existing.findIndex((container) => container["name"] === SIDECAR_NAME);
-  const present = existing[index];
-  if (present?.["image"] === image && present["restartPolicy"] === "Always" && index === 0) return [];
   const sidecar = sidecarContainer(image, resourcesOf(pod));
-  return [...removeOld(index), ...insertFirst(pod, sidecar), ...addVolumes(pod), ...annotate(pod, image)];
+  const present = existing[index];
+  const there = index === 0 && present !== undefined && isGenuine(sidecar, present);
+  const wanted = [...(there ? [] : [...removeOld(index), ...insertFirst(pod, sidecar)]), ...ownVolumes(pod)];
+  return wanted.length === 0 ? [] : [...wanted, ...annotate(pod, image)];
 }
 
 function removeOld(index: number): PatchOperation[] {
@@ -75,12 +77,16 @@ function insertFirst(pod: PodSpecAt, sidecar: JsonObject): PatchOperation[] {
   return [{ op: "add", path: "/spec/initContainers/0", value: sidecar }];
 }
 
-function addVolumes(pod: PodSpecAt): PatchOperation[] {
-  const existing = new Set(listOf(pod.spec["volumes"]).map((volume) => volume["name"]));
-  const missing = sidecarVolumes().filter((volume) => !existing.has(volume["name"]));
-  if (missing.length === 0) return [];
-  if (!Array.isArray(pod.spec["volumes"])) return [{ op: "add", path: "/spec/volumes", value: missing }];
-  return missing.map((value) => ({ op: "add", path: "/spec/volumes/-", value }));
+/** The sidecar's volumes; another volume under one of their names would hand it somebody else's configuration. */
+function ownVolumes(pod: PodSpecAt): PatchOperation[] {
+  if (!Array.isArray(pod.spec["volumes"])) return [{ op: "add", path: "/spec/volumes", value: sidecarVolumes() }];
+  const existing = listOf(pod.spec["volumes"]);
+  return sidecarVolumes().flatMap((value): PatchOperation[] => {
+    const index = existing.findIndex((volume) => volume["name"] === value["name"]);
+    const present = existing[index];
+    if (present === undefined) return [{ op: "add", path: "/spec/volumes/-", value }];
+    return isGenuine(value, present) ? [] : [{ op: "replace", path: `/spec/volumes/${index}`, value }];
+  });
 }
 
 function annotate(pod: PodSpecAt, image: string): PatchOperation[] {
@@ -94,11 +100,12 @@ function annotate(pod: PodSpecAt, image: string): PatchOperation[] {
 function uidViolations(pod: PodSpecAt): Violation[] {
   const ofPod = userOf(pod.spec);
   return containersOf(pod).flatMap((at) => {
-    const taken = at.name !== SIDECAR_NAME && (userOf(at.container) ?? ofPod) === SIDECAR_UID;
+    const own = at.name === SIDECAR_NAME && at.list === "initContainers";
+    const taken = !own && (userOf(at.container) ?? ofPod) === SIDECAR_UID;
     if (!taken) return [];
-    const own = userOf(at.container) === undefined ? "spec" : at.path;
+    const where = userOf(at.container) === undefined ? "spec" : at.path;
     return [
-      violation("SIDECAR_UID_TAKEN", `${own}.securityContext.runAsUser`, {
+      violation("SIDECAR_UID_TAKEN", `${where}.securityContext.runAsUser`, {
         subject: `container ${at.name}`,
         found: `user ${SIDECAR_UID}, which is the sidecar's`,
         expected: "another user",

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { SIDECAR_NAME, SIDECAR_UID } from "../../admission/sidecar-spec.ts";
+import { SIDECAR_NAME, SIDECAR_UID, sidecarContainer, sidecarVolumes } from "../../admission/sidecar-spec.ts";
 import { judgePodSecurity } from "../../core/policy/pod-security.ts";
 import { podSpecsOf } from "../../core/policy/pod-spec-find.ts";
 import {
@@ -57,6 +57,48 @@ describe("an admitted pod gets its sidecar", () => {
     );
     expect(answer.allowed).toBe(true);
     expect(sidecars(object).map(({ image }) => image)).toEqual([shop.images.sidecar]);
+  });
+
+  describe("and not one that its author wrote under the sidecar's name", () => {
+    const [CPU, MEMORY] = [
+      { cpu: "20m", memory: "64Mi" },
+      { cpu: "1", memory: "256Mi" },
+    ];
+    const ours = () => sidecarContainer(shop.images.sidecar, { requests: CPU, limits: MEMORY });
+    const cases: [given: string, more: object][] = [
+      ["with a command of his own", { command: ["sleep", "inf"] }],
+      ["that may gain privileges", { securityContext: { runAsUser: 0 } }],
+      ["that mounts nothing", { volumeMounts: [] }],
+      ["with another environment", { env: [] }],
+      ["with a hook", { lifecycle: { postStart: { exec: { command: ["sh"] } } } }],
+    ];
+    it.each(cases)("%s", async (_, more) => {
+      const forged = { ...ours(), ...more };
+      const { object } = await webhook.admit(
+        pod(shop.images.good, { initContainers: [forged], volumes: sidecarVolumes() }),
+      );
+      expect(initContainers(object)).toEqual([ours()]);
+    });
+
+    it("nor volumes under its volumes' names", async () => {
+      const volumes = [{ name: "mine", emptyDir: {} }, ...sidecarVolumes().map(({ name }) => ({ name, emptyDir: {} }))];
+      const { object } = await webhook.admit(pod(shop.images.good, { volumes }));
+      expect(object.spec["volumes"]).toEqual([{ name: "mine", emptyDir: {} }, ...sidecarVolumes()]);
+    });
+
+    it("but ours stays, with what the API server fills in", async () => {
+      const env = (ours()["env"] as { valueFrom: { fieldRef: object } }[]).map((one) => ({
+        ...one,
+        valueFrom: { fieldRef: { apiVersion: "v1", ...one.valueFrom.fieldRef } },
+      }));
+      const account = { name: "kube-api-access-x", mountPath: "/var/run/secrets/kubernetes.io/serviceaccount" };
+      const volumeMounts = [...(ours()["volumeMounts"] as object[]), account];
+      const stored = { ...ours(), env, volumeMounts, imagePullPolicy: "IfNotPresent" };
+      const { operations } = await webhook.admit(
+        pod(shop.images.good, { initContainers: [stored], volumes: sidecarVolumes() }),
+      );
+      expect(operations.map(({ path }) => path)).toEqual(["/spec/containers/0/image"]);
+    });
   });
 
   it("sized by annotations", async () => {
