@@ -1,16 +1,10 @@
-import { readFileSync } from "node:fs";
-import { LineCounter, parseAllDocuments } from "yaml";
+import { readFileSync, statSync } from "node:fs";
+import { type Document, LineCounter, parseAllDocuments } from "yaml";
 import type { z } from "zod";
 import { CodedError, messageOf } from "./errors.ts";
-import { closest } from "./suggest.ts";
+import { type Problem, problemsOf } from "./problems.ts";
 
-/** One thing wrong with one place of one file. */
-export interface Problem {
-  /** Where, as a person would write it: `objectives[0].target`. Empty for the document itself. */
-  readonly path: string;
-  /** expected …, found … (hint) */
-  readonly message: string;
-}
+export type { Problem } from "./problems.ts";
 
 const FIX = "correct the lines named above and run the command again";
 
@@ -33,42 +27,77 @@ export function allInvalid(errors: readonly CodedError[]): CodedError {
 
 /** @throws {CodedError} CONFIG_UNREADABLE when the file is missing, too large or not readable */
 export function readConfigText(file: string): string {
-  let text: string;
+  let sizeBytes: number;
   try {
-    text = readFileSync(file, "utf8");
+    sizeBytes = statSync(file).size;
+    if (sizeBytes <= CONFIG_FILE_LIMIT_BYTES) return readFileSync(file, "utf8");
   } catch (cause) {
     throw new CodedError("CONFIG_UNREADABLE", `${file}: ${messageOf(cause)}`, "check the path and its permissions", {
       cause,
     });
   }
-  if (Buffer.byteLength(text) <= CONFIG_FILE_LIMIT_BYTES) return text;
-  throw new CodedError("CONFIG_UNREADABLE", `${file}: larger than ${CONFIG_FILE_LIMIT_BYTES} bytes`, "split the file");
+  const message = `${file}: ${sizeBytes} bytes, at most ${CONFIG_FILE_LIMIT_BYTES} are read`;
+  throw new CodedError("CONFIG_UNREADABLE", message, "split the file");
+}
+
+/** Aliases may not multiply a document: the most a file may expand. */
+const ALIAS_LIMIT = 100;
+
+/** A YAML document, its value, and where in the text its parts are. */
+export interface YamlDocument {
+  readonly value: unknown;
+  readonly contents: Document.Parsed["contents"];
+  readonly lines: LineCounter;
 }
 
 /**
  * Every YAML (or JSON) document of a text, in order; empty documents are skipped.
  *
- * @throws {CodedError} CONFIG_INVALID with line and column of every syntax error
+ * @throws {CodedError} CONFIG_INVALID with line and column of every syntax error; on aliases that multiply or loop
  */
-export function parseYamlDocuments(text: string, file: string): unknown[] {
-  const lineCounter = new LineCounter();
-  const documents = parseAllDocuments(text, { lineCounter, prettyErrors: false, uniqueKeys: true, merge: false });
-  const list = Array.isArray(documents) ? documents : [];
-  const problems = list.flatMap((document) =>
-    document.errors.map((error): Problem => {
-      const { line, col } = lineCounter.linePos(error.pos[0]);
-      return { path: `line ${line} column ${col}`, message: error.message };
-    }),
-  );
+export function readYamlDocuments(text: string, file: string): readonly YamlDocument[] {
+  const lines = new LineCounter();
+  const parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, merge: false });
+  const documents = Array.isArray(parsed) ? parsed : [];
+  const problems = documents.flatMap(({ errors }) => errors.map((error) => syntaxProblem(error, lines)));
   if (problems.length > 0) throw configInvalid(file, problems);
-  return list.map((document) => document.toJS({ maxAliasCount: 100 })).filter((value) => value !== null);
+  return documents
+    .map((document) => ({ value: treeOf(document, file, lines), contents: document.contents, lines }))
+    .filter(({ value }) => value !== null && value !== undefined);
+}
+
+/** The values alone. @throws as `readYamlDocuments` */
+export function parseYamlDocuments(text: string, file: string): unknown[] {
+  return readYamlDocuments(text, file).map(({ value }) => value);
+}
+
+function syntaxProblem(error: { pos: [number, number]; message: string }, lines: LineCounter): Problem {
+  return { path: placeOf(error.pos[0], lines), message: error.message };
+}
+
+function placeOf(offset: number, lines: LineCounter): string {
+  const { line, col } = lines.linePos(offset);
+  return `line ${line} column ${col}`;
+}
+
+/** An alias to nothing, to too much, or to what holds it is found only here. */
+function treeOf(document: Document.Parsed, file: string, lines: LineCounter): unknown {
+  try {
+    const value: unknown = document.toJS({ maxAliasCount: ALIAS_LIMIT });
+    JSON.stringify(value);
+    return value;
+  } catch (cause) {
+    const isLoop = cause instanceof TypeError;
+    const message = isLoop ? "expected a tree, found an alias to what holds it" : messageOf(cause).toLowerCase();
+    throw configInvalid(file, [{ path: placeOf(document.contents?.range?.[0] ?? 0, lines), message }]);
+  }
 }
 
 /** A value checked against a schema. @throws {CodedError} CONFIG_INVALID naming every problem at once */
 export function validate<T>(schema: z.ZodType<T>, value: unknown, file: string): T {
   const result = schema.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
-  throw configInvalid(file, result.error.issues.flatMap(problemsOf));
+  throw configInvalid(file, problemsOf(schema, result.error.issues));
 }
 
 /** One file holding one document. @throws {CodedError} CONFIG_UNREADABLE, CONFIG_INVALID */
@@ -76,54 +105,4 @@ export function readConfig<T>(schema: z.ZodType<T>, file: string): T {
   const documents = parseYamlDocuments(readConfigText(file), file);
   if (documents.length === 1) return validate(schema, documents[0], file);
   throw configInvalid(file, [{ path: "", message: `expected one document, found ${documents.length}` }]);
-}
-
-type Issue = z.core.$ZodIssue;
-
-function problemsOf(issue: Issue): Problem[] {
-  const path = renderPath(issue.path);
-  if (issue.code === "unrecognized_keys") {
-    const known = Object.keys((issue as { input?: object }).input ?? {});
-    return issue.keys.map((key) => ({
-      path: renderPath([...issue.path, key]),
-      message: `unknown key${didYouMean(key, knownKeys(issue, known))}`,
-    }));
-  }
-  if (issue.code === "invalid_union") return unionProblems(issue, path);
-  return [{ path, message: `${issue.message}${foundClause(issue)}` }];
-}
-
-function unionProblems(issue: Extract<Issue, { code: "invalid_union" }>, path: string): Problem[] {
-  const nearest = issue.errors.toSorted((a, b) => a.length - b.length)[0];
-  if (nearest === undefined || nearest.length === 0)
-    return [{ path, message: `${issue.message}${foundClause(issue)}` }];
-  return nearest.flatMap((inner) => problemsOf({ ...inner, path: [...issue.path, ...inner.path] } as Issue));
-}
-
-function foundClause(issue: Issue): string {
-  if (/\bfound\b/.test(issue.message)) return "";
-  const input = (issue as { input?: unknown }).input;
-  if (input === undefined) return ", found nothing";
-  const shown = JSON.stringify(input) ?? String(input);
-  return `, found ${shown.length > 80 ? `${shown.slice(0, 77)}...` : shown}`;
-}
-
-function knownKeys(issue: Issue, present: readonly string[]): readonly string[] {
-  const shape = (issue as { inst?: { shape?: object } }).inst?.shape;
-  return shape === undefined ? present : Object.keys(shape);
-}
-
-function didYouMean(key: string, candidates: readonly string[]): string {
-  const near = closest(
-    key,
-    candidates.filter((candidate) => candidate !== key),
-  );
-  return near === undefined ? "" : ` (did you mean "${near}"?)`;
-}
-
-function renderPath(path: readonly PropertyKey[]): string {
-  return path.reduce<string>((out, part) => {
-    if (typeof part === "number") return `${out}[${part}]`;
-    return out === "" ? String(part) : `${out}.${String(part)}`;
-  }, "");
 }

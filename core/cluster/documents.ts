@@ -1,5 +1,5 @@
-import { isMap, isSeq, LineCounter, type Node, type ParsedNode, parseAllDocuments, type YAMLMap } from "yaml";
-import { CONFIG_FILE_LIMIT_BYTES, configInvalid, type Problem } from "../base/config.ts";
+import { isMap, isSeq, type LineCounter, type Node, type YAMLMap } from "yaml";
+import { readYamlDocuments, type YamlDocument } from "../base/config.ts";
 
 /** One object of a manifest file with the line it begins on, and a way to find the line of a part of it. */
 export interface ManifestObject {
@@ -10,42 +10,16 @@ export interface ManifestObject {
   readonly lineOf: (path: readonly (string | number)[]) => number;
 }
 
-/** Aliases may not multiply a document: the most a file may expand. */
-const ALIAS_LIMIT = 100;
-
 /**
  * Every object of a YAML or JSON text; `kind: List` is unfolded into its items.
  *
  * @throws {CodedError} CONFIG_INVALID with line and column of every syntax error
  */
 export function parseManifest(text: string, file: string): ManifestObject[] {
-  if (text.length > CONFIG_FILE_LIMIT_BYTES) {
-    throw configInvalid(file, [
-      { path: "", message: `expected at most ${CONFIG_FILE_LIMIT_BYTES} bytes, found ${text.length}` },
-    ]);
-  }
-  const lines = new LineCounter();
-  const documents = parseAllDocuments(text, {
-    lineCounter: lines,
-    prettyErrors: false,
-    uniqueKeys: true,
-    merge: false,
-  });
-  const list = Array.isArray(documents) ? documents : [];
-  const problems = list.flatMap((document) => document.errors.map((error) => syntaxProblem(error, lines)));
-  if (problems.length > 0) throw configInvalid(file, problems);
-  return list.flatMap((document) => {
-    const value: unknown = document.toJS({ maxAliasCount: ALIAS_LIMIT });
-    return value === null || value === undefined ? [] : unfold(value, document.contents, lines);
-  });
+  return readYamlDocuments(text, file).flatMap(unfold);
 }
 
-function syntaxProblem(error: { pos: [number, number]; message: string }, lines: LineCounter): Problem {
-  const { line, col } = lines.linePos(error.pos[0]);
-  return { path: `line ${line} column ${col}`, message: error.message };
-}
-
-function unfold(value: unknown, node: ParsedNode | null, lines: LineCounter): ManifestObject[] {
+function unfold({ value, contents: node, lines }: YamlDocument): ManifestObject[] {
   const items = (value as { items?: unknown }).items;
   const isList = (value as { kind?: unknown }).kind === "List" && Array.isArray(items);
   if (!isList) return [positioned(value, node, lines)];

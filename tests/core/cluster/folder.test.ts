@@ -116,8 +116,8 @@ describe("a folder with faults says all of them at once", () => {
     expect(problem).toContain('metadata.name: expected a name of a-z, 0-9, "-" and ".", found "UPPER"');
     expect(problem).toContain("spec.containers: expected at least one container, found []");
     expect(problem).toContain(`${join(folder, "b.yaml")}:1 NetworkPolicy p: 2 problems`);
-    expect(problem).toContain("spec.ingres: unknown key");
-    expect(problem).toContain('expected one of "Ingress"|"Egress", found "ingress"');
+    expect(problem).toContain('spec.ingres: unknown key (did you mean "ingress"?)');
+    expect(problem).toContain('expected one of "Ingress", "Egress", found "ingress" (did you mean "Ingress"?)');
   });
 
   it("with line and column of what is no YAML, beside the faults of other files", () => {
