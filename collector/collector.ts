@@ -3,7 +3,7 @@ import type { Log } from "../core/base/log.ts";
 import type { OutriderEvent } from "../core/events/event.ts";
 import type { Objective } from "../core/slo/objective.ts";
 import { EventLog, type EventLogSnapshot } from "./event-log.ts";
-import { Instances } from "./instances.ts";
+import { type Instance, Instances } from "./instances.ts";
 import { ingest, type Parts, replay, type TelemetryRequest } from "./pipeline.ts";
 import { Balance, type Tally } from "./receive/tally.ts";
 import { ServiceGraph } from "./rollup/graph.ts";
@@ -16,7 +16,7 @@ import { decodeRecord, encodeRecord, type JournalRecord } from "./state/journal.
 import { Store } from "./state/store.ts";
 import { RecentTraces } from "./traces.ts";
 
-/** Alerts are looked at this often, in milliseconds, divided by the time scale. */
+/** Alerts and instances are looked at this often, in milliseconds, divided by the time scale. */
 export const TICK_MS = 15 * SECOND_MS;
 /** But not more often than this, in milliseconds of the clock. */
 export const SHORTEST_TICK_MS = 100;
@@ -51,6 +51,7 @@ interface StateSnapshot {
   readonly slos: readonly SloSnapshot[];
   readonly events: EventLogSnapshot;
   readonly alerts: AlertSnapshot;
+  readonly instances?: readonly Instance[];
 }
 
 /** All parts together. One thing at a time changes the state: a request, a tick, a snapshot. */
@@ -80,6 +81,7 @@ export class Collector {
     const collector = new Collector(options, store);
     if (found.state !== undefined) collector.#restore(found.state as StateSnapshot);
     for (const record of found.records) collector.#replay(decodeRecord(record));
+    collector.parts.instances.listen(collector.#clock());
     return collector;
   }
 
@@ -98,10 +100,7 @@ export class Collector {
     const write = await this.#exclusively(async () => {
       const nowMs = this.#clock();
       this.parts.instances.seen(OWN_RESOURCE, nowMs);
-      const events = this.alerts.evaluate(nowMs);
-      for (const event of events) this.#announce(event);
-      if (events.length > 0)
-        await this.#append({ atMs: nowMs, kind: "alerts", alerts: this.alerts.snapshot(), events });
+      await this.#record([...this.parts.instances.watch(nowMs), ...this.alerts.evaluate(nowMs)], nowMs);
       const due = nowMs - this.#snapshotAtMs >= SNAPSHOT_INTERVAL_MS || this.#store.logBytes >= SNAPSHOT_LOG_BYTES;
       return due ? this.#beginSnapshot(nowMs) : undefined;
     });
@@ -132,11 +131,19 @@ export class Collector {
     await this.#store.sync();
   }
 
+  /** What the collector itself found out: shown, logged and kept, so that a restart neither forgets nor repeats it. */
+  async #record(events: OutriderEvent[], atMs: number): Promise<void> {
+    if (events.length === 0) return;
+    for (const event of events) this.#announce(event);
+    const states = { alerts: this.alerts.snapshot(), lost: this.parts.instances.lostKeys() };
+    await this.#append({ atMs, kind: "alerts", ...states, events });
+  }
+
   #announce(event: OutriderEvent): void {
     this.parts.events.add(event, "");
-    const { subject, outcome, attributes } = event;
-    this.#options.log.info({ subject, outcome, alert: attributes["alert"] }, event.message);
-    this.#options.onAlert?.(event);
+    const { kind, severity, subject, outcome, attributes } = event;
+    this.#options.log[severity]({ subject, outcome, alert: attributes["alert"] }, event.message);
+    if (kind === "alert") this.#options.onAlert?.(event);
   }
 
   #append(record: JournalRecord): Promise<void> {
@@ -150,10 +157,10 @@ export class Collector {
   }
 
   #state(): StateSnapshot {
-    const { rollup, graph, slos, events } = this.parts;
+    const { rollup, graph, slos, events, instances } = this.parts;
     const edges = graph.edges.map(({ client, server, outbound, inbound }) => ({ client, server, outbound, inbound }));
     const state = { slos: slos.snapshot(), events: events.snapshot(), alerts: this.alerts.snapshot() };
-    return { rollup: snapshotRollup(rollup), graph: edges, ...state };
+    return { rollup: snapshotRollup(rollup), graph: edges, instances: instances.snapshot(), ...state };
   }
 
   #restore(state: StateSnapshot): void {
@@ -162,6 +169,7 @@ export class Collector {
     this.parts.slos.restore(state.slos);
     this.parts.events.restore(state.events);
     this.alerts.restore(state.alerts);
+    this.parts.instances.restore(state.instances ?? []);
   }
 
   #replay(record: JournalRecord | undefined): void {
@@ -169,6 +177,7 @@ export class Collector {
     if (record?.kind !== "alerts") return;
     for (const event of record.events) this.parts.events.add(event, "");
     this.alerts.restore(record.alerts);
+    this.parts.instances.restoreLost(record.lost ?? []);
   }
 
   #exclusively<T>(work: () => Promise<T>): Promise<T> {

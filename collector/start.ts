@@ -23,7 +23,7 @@ export async function startCollector(
   const collector = await Collector.open(options);
   opened(collector);
   opened(watchObjectives(config, log, (changed) => collector.replaceObjectives(changed)));
-  opened(ticking(collector, slo.timeScale, log));
+  opened(ticking(collector, Math.min(TICK_MS / slo.timeScale, instanceTimeout / 3), log));
   const otlp = await listenOtlp(config, collector, log);
   opened(otlp);
   const live = new LiveFeed(() => buildOverview(collector.parts, collector.alerts, systemClock()));
@@ -42,14 +42,16 @@ function listenOtlp(config: CollectorConfig, collector: Collector, log: Log) {
 }
 
 /** Ticks one after the other, never two at once. */
-function ticking(collector: Collector, timeScale: number, log: Log): Closable {
-  const intervalMs = Math.max(SHORTEST_TICK_MS, TICK_MS / timeScale);
+function ticking(collector: Collector, wantedMs: number, log: Log): Closable {
   let busy = false;
-  const timer = setInterval(async () => {
-    if (busy) return;
-    busy = true;
-    await collector.tick().catch((err) => log.error({ err }, "state not saved"));
-    busy = false;
-  }, intervalMs);
+  const timer = setInterval(
+    async () => {
+      if (busy) return;
+      busy = true;
+      await collector.tick().catch((err) => log.error({ err }, "state not saved"));
+      busy = false;
+    },
+    Math.max(SHORTEST_TICK_MS, wantedMs),
+  );
   return { close: () => clearInterval(timer) };
 }

@@ -1,6 +1,6 @@
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../core/base/clock.ts";
 import type { Contributor } from "../../core/slo/contributors.ts";
 import type { AlertView } from "../overview.ts";
+import { shortDuration } from "../short-duration.ts";
 
 type Explained = Omit<AlertView, "message" | "topContributor"> & { readonly topContributor: Contributor | null };
 
@@ -39,24 +39,4 @@ function percent(ratio: number): string {
 
 function round(value: number, digits: number): string {
   return String(Number(value.toPrecision(digits)));
-}
-
-const UNITS = [
-  ["d", DAY_MS],
-  ["h", HOUR_MS],
-  ["m", MINUTE_MS],
-  ["s", SECOND_MS],
-] as const;
-
-/** The two largest units: "1 h 30 m", "4 s", "0.3 s". */
-function shortDuration(ms: number): string {
-  const first = UNITS.findIndex(([, size]) => ms >= size);
-  if (first < 0) return `${round(ms / SECOND_MS, 2)} s`;
-  let rest = ms;
-  const shown = UNITS.slice(first, first + 2).map(([name, size]) => {
-    const count = Math.floor(rest / size);
-    rest -= count * size;
-    return count === 0 ? "" : `${count} ${name}`;
-  });
-  return shown.filter((part) => part !== "").join(" ");
 }

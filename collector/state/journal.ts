@@ -2,13 +2,15 @@ import type { OutriderEvent } from "../../core/events/event.ts";
 import type { TelemetryRequest } from "../pipeline.ts";
 import type { AlertSnapshot } from "../slo/alerts.ts";
 
-/** One record of the log: what came in, or what alerts did, and when. */
+/** One record of the log: what came in, or what became of alerts and instances, and when. */
 export type JournalRecord =
   | { readonly atMs: number; readonly kind: "request"; readonly request: TelemetryRequest }
   | {
       readonly atMs: number;
       readonly kind: "alerts";
       readonly alerts: AlertSnapshot;
+      /** Instances known to be lost: see Instances.lostKeys. */
+      readonly lost?: readonly string[];
       readonly events: OutriderEvent[];
     };
 
@@ -21,7 +23,7 @@ const utf8 = new TextEncoder();
 
 export function encodeRecord(record: JournalRecord): Uint8Array {
   if (record.kind === "alerts") {
-    return framed(record.atMs, ALERTS_KIND, utf8.encode(JSON.stringify([record.alerts, record.events])));
+    return framed(record.atMs, ALERTS_KIND, utf8.encode(JSON.stringify([record.alerts, record.events, record.lost])));
   }
   const { signal, encoding, body } = record.request;
   const kind = REQUEST_KINDS.indexOf(`${signal} ${encoding}` as (typeof REQUEST_KINDS)[number]);
@@ -34,8 +36,8 @@ export function decodeRecord(bytes: Uint8Array): JournalRecord | undefined {
   const body = bytes.subarray(HEAD_BYTES);
   const kind = view.getUint8(8);
   if (kind === ALERTS_KIND) {
-    const [alerts, events] = JSON.parse(new TextDecoder().decode(body));
-    return { atMs, kind: "alerts", alerts, events };
+    const [alerts, events, lost] = JSON.parse(new TextDecoder().decode(body));
+    return { atMs, kind: "alerts", alerts, events, lost };
   }
   const [signal, encoding] = (REQUEST_KINDS[kind]?.split(" ") ?? []) as [
     TelemetryRequest["signal"]?,
