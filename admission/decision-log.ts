@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { codedSystemError } from "../core/base/errors.ts";
 import type { Closable } from "../core/base/lifecycle.ts";
@@ -21,6 +21,8 @@ export interface DecisionRecord {
     readonly signers: readonly string[];
     readonly scan: string;
   }[];
+  /** Violations that are not listed, when there were too many. */
+  readonly omitted?: number;
   readonly violations: readonly {
     readonly code: string;
     readonly path: string;
@@ -53,9 +55,11 @@ export function openDecisionLog(file: string): DecisionLog {
   return {
     append: (record) => {
       const line = chainLine(record, position);
+      const { size } = fstatSync(descriptor);
       try {
-        writeSync(descriptor, line.text);
+        writeFileSync(descriptor, line.text);
       } catch (thrown) {
+        ftruncateSync(descriptor, size); // half a line would break the chain for every record after it
         throw codedSystemError(thrown, file);
       }
       position = line.position;

@@ -4,6 +4,7 @@ import { judgeImage, judgeInvalidReference, judgeUncovered } from "../core/polic
 import { judgePodSecurity } from "../core/policy/pod-security.ts";
 import type { Subject } from "./containers.ts";
 import type { Evidence, PolicyEvidence, RegoOutcome } from "./evidence.ts";
+import { plainPart } from "./plain-text.ts";
 import type { ImageRule, LevelRule, PolicyMode, Rules } from "./rules.ts";
 import { scanText } from "./scan-text.ts";
 
@@ -61,7 +62,7 @@ export function judge(subject: Subject, rules: Rules, evidence: Evidence, option
   if (subject.unjudged !== undefined) return { subject, rules, parts: [], unjudged: subject.unjudged };
   const images = evidence.images.flatMap((one) => imageParts(one.rule, one.found, subject, options));
   const levels = rules.levels.flatMap((rule) => subject.newPods.map((pod) => levelPart(pod, rule)));
-  return { subject, rules, parts: [...images, ...levels, ...evidence.rego.map(regoPart)] };
+  return { subject, rules, parts: [...images, ...levels, ...evidence.rego.map(regoPart)].map(plainPart) };
 }
 
 function imageParts(

@@ -2,6 +2,7 @@ import { type GateDeps, gate } from "./gate.ts";
 import { injectSidecar } from "./inject.ts";
 import { isAdmitted, type Verdict } from "./judge.ts";
 import { type PatchOperation, pinImages } from "./pin.ts";
+import { plainPart } from "./plain-text.ts";
 import type { ReviewRequest } from "./review.ts";
 
 /** What /mutate answers. */
@@ -31,5 +32,10 @@ export async function mutate(
   if (!isAdmitted(verdict)) return { verdict, operations: pins, warnings: [], left: true };
   const { operations, warnings, refused } = injectSidecar(verdict, sidecarImage);
   if (refused === undefined) return { verdict, operations: [...pins, ...operations], warnings, left: false };
-  return { verdict: { ...verdict, parts: [...verdict.parts, refused] }, operations: [], warnings, left: false };
+  return {
+    verdict: { ...verdict, parts: [...verdict.parts, plainPart(refused)] },
+    operations: [],
+    warnings,
+    left: false,
+  };
 }

@@ -119,8 +119,12 @@ function joined(name: string, values: readonly string[]): Readonly<Record<string
   return distinct.length === 0 ? {} : { [name]: distinct.join(", ").slice(0, EVENT_VALUE_LIMIT) };
 }
 
+/** Most images and most violations of one record, so that its line stays far below what is read back. */
+export const RECORD_PARTS_LIMIT = 512;
+
 /** A decision as the hash-chained log keeps it. */
 export function decisionRecord(door: Door, request: ReviewRequest, verdict: Verdict, nowMs: number): DecisionRecord {
+  const violations = violationsOf(verdict);
   return {
     at: new Date(nowMs).toISOString(),
     uid: request.uid,
@@ -130,12 +134,13 @@ export function decisionRecord(door: Door, request: ReviewRequest, verdict: Verd
     user: request.username,
     outcome: outcomeOf(verdict),
     ...(verdict.unjudged === undefined ? {} : { unjudged: verdict.unjudged }),
-    images: verdict.parts.flatMap(({ path, about, facts }) => {
+    images: verdict.parts.slice(0, RECORD_PARTS_LIMIT).flatMap(({ path, about, facts }) => {
       if (facts === undefined) return [];
       const { digest, signers, scan } = facts;
       return [{ path, image: about, ...(digest === undefined ? {} : { digest }), signers, scan }];
     }),
-    violations: violationsOf(verdict).map(({ part, violation }) => ({
+    ...(violations.length > RECORD_PARTS_LIMIT ? { omitted: violations.length - RECORD_PARTS_LIMIT } : {}),
+    violations: violations.slice(0, RECORD_PARTS_LIMIT).map(({ part, violation }) => ({
       code: violation.code,
       path: violation.path,
       rule: violation.rule,

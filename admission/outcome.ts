@@ -1,5 +1,6 @@
 import { combine, type Decision, type Violation } from "../core/policy/decision.ts";
 import { isAdmitted, type Part, type Verdict } from "./judge.ts";
+import { plainText, SENTENCE_LIMIT_CHARS } from "./plain-text.ts";
 
 /** The verdict in one word, as metrics and the decision log carry it. */
 export type Outcome = "allow" | "warn" | "deny" | "undecided";
@@ -12,7 +13,7 @@ export function effective({ decision, mode }: Part): Decision {
   const violation = {
     code: "EVIDENCE_UNKNOWN",
     path: where,
-    found: cause.message,
+    found: plainText(cause.message, SENTENCE_LIMIT_CHARS),
     expected: "an answer",
     fix: "retry",
     rule: where,

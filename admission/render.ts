@@ -2,6 +2,7 @@ import { CodedError, messageOf } from "../core/base/errors.ts";
 import type { Decision, Violation } from "../core/policy/decision.ts";
 import type { Part, Verdict } from "./judge.ts";
 import { effective, outcomeOf, outcomeWord } from "./outcome.ts";
+import { plainText, SENTENCE_LIMIT_CHARS } from "./plain-text.ts";
 
 /** Longest text of one verdict, in characters; etcd and terminals have limits, too. */
 export const VERDICT_TEXT_LIMIT = 64 * 1024;
@@ -60,7 +61,7 @@ function shownParts(verdict: Verdict): Part[] {
 
 function countOf({ parts, rules }: Verdict): string {
   const failing = new Set(parts.filter((part) => blocks(effective(part))).map(({ path }) => path));
-  const passing = rules.images.filter(({ image }) => !failing.has(image.path)).length;
+  const passing = rules.images.filter(({ image }) => !failing.has(plainText(image.path))).length;
   const total = rules.images.length;
   return total === 0 ? "no new image" : `${passing} of ${total} ${total === 1 ? "image passes" : "images pass"}`;
 }
@@ -114,7 +115,8 @@ function factsText({ facts }: Part): string | undefined {
 }
 
 function causeText(cause: Error): string {
-  return cause instanceof CodedError ? `${cause.code}: ${cause.message}` : `INTERNAL: ${messageOf(cause)}`;
+  const code = cause instanceof CodedError ? cause.code : "INTERNAL";
+  return `${code}: ${plainText(messageOf(cause), SENTENCE_LIMIT_CHARS)}`;
 }
 
 function fixOf(cause: Error): string {
