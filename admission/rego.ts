@@ -66,12 +66,27 @@ export function createRego(options: RegoOptions = {}): RegoRunner & Closable {
       waiting++;
       const run = last.then(() => evaluate(library, entrypoint, input, signal));
       last = run.catch(() => {}).finally(() => waiting--);
-      return run;
+      return beforeAbort(run, signal, () =>
+        regoError("REGO_TIMEOUT", library, "not finished within the review's time"),
+      );
     },
     close: async () => {
       await thread?.kill();
     },
   };
+}
+
+/** The run's result, or the error as soon as the caller's time is up; the run itself ends by its own deadline. */
+async function beforeAbort<T>(run: Promise<T>, signal: AbortSignal, late: () => Error): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(late());
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([run, promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
 }
 
 /** The thread and the one run it may have. */

@@ -1,6 +1,8 @@
 import { CodedError } from "../core/base/errors.ts";
 import { isObject, type JsonObject } from "../core/policy/pod-spec.ts";
+import { isPodKind } from "../core/policy/pod-spec-find.ts";
 import { ADMISSION_ERRORS } from "./errors.ts";
+import { plainText } from "./plain-text.ts";
 
 /** Largest body judged. The API server's own limit is about 3 MiB per object, and a review of an update holds two. */
 export const REVIEW_LIMIT_BYTES = 8 * 1024 * 1024;
@@ -93,16 +95,25 @@ export function nameOf(request: ReviewRequest): string {
   const metadata = request.object?.["metadata"];
   const own = isObject(metadata) ? (metadata["name"] ?? metadata["generateName"]) : undefined;
   const name = request.name || (typeof own === "string" ? own : "") || "(unnamed)";
-  return `${request.kind} ${request.namespace === "" ? "" : `${request.namespace}/`}${name}`;
+  return plainText(`${request.kind} ${request.namespace === "" ? "" : `${request.namespace}/`}${name}`);
 }
 
-/** What each operation must bring, and that the object is of the kind the request says. */
-function requireObjects({ operation, object, oldObject, kind }: ReviewRequest): void {
+/**
+ * What each operation must bring, and that the object is of the kind and namespace the request says: rules are chosen by
+ * those two, so a pod without a namespace would escape every rule of one.
+ */
+function requireObjects(request: ReviewRequest): void {
+  const { operation, object, oldObject, group, kind, namespace } = request;
   const wantsObject = operation === "CREATE" || operation === "UPDATE";
   if (wantsObject && object === undefined) throw malformed("request.object", "an object", undefined);
   if (operation === "UPDATE" && oldObject === undefined) throw malformed("request.oldObject", "an object", undefined);
   if (wantsObject && object?.["kind"] !== undefined && object["kind"] !== kind) {
     throw malformed("request.object.kind", kind, object["kind"]);
+  }
+  if (wantsObject && namespace === "" && isPodKind(group, kind)) throw malformed("request.namespace", "a text", "");
+  const own = isObject(object?.["metadata"]) ? (object["metadata"]["namespace"] ?? "") : "";
+  if (wantsObject && namespace !== "" && own !== "" && own !== namespace) {
+    throw malformed("request.object.metadata.namespace", namespace, own);
   }
 }
 

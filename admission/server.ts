@@ -105,7 +105,7 @@ async function handleReview(
   { doors, metrics }: ReviewServerOptions,
   reviews: { underWay: number },
 ): Promise<FastifyReply> {
-  const signal = AbortSignal.timeout(deadlineOf(request));
+  const signal = AbortSignal.timeout(deadlineOf(request, reply.elapsedTime));
   const body = (request.body ?? { text: "", complete: true }) as Awaited<ReturnType<typeof readReviewBody>>;
   if (!body.complete) return tooLarge(reply, body.text);
   let parsed: ReturnType<typeof parseReview>;
@@ -129,12 +129,12 @@ async function handleReview(
   }
 }
 
-/** Time for one review: the API server's `?timeout=`, less what the answer takes. */
-function deadlineOf(request: FastifyRequest): number {
+/** Time for one review: the API server's `?timeout=`, less what reading it took and what the answer takes. */
+function deadlineOf(request: FastifyRequest, elapsedMs: number): number {
   const { timeout } = request.query as { timeout?: unknown };
   const asked = typeof timeout === "string" ? parseGoDuration(timeout) : undefined;
   const timeoutMs = Math.min(asked ?? DEFAULT_TIMEOUT_MS, LONGEST_TIMEOUT_MS);
-  return Math.max(SHORTEST_DEADLINE_MS, timeoutMs - ANSWER_RESERVE_MS);
+  return Math.max(SHORTEST_DEADLINE_MS, Math.ceil(timeoutMs - elapsedMs - ANSWER_RESERVE_MS));
 }
 
 const GO_UNITS = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const;

@@ -30,6 +30,11 @@ const POD_OF_KIND: Readonly<Record<string, readonly string[]>> = {
   "batch/CronJob": ["spec", "jobTemplate", "spec", "template"],
 };
 
+/** Whether a kind is one of Kubernetes' own that hold a pod; all of those live in a namespace. */
+export function isPodKind(group: string, kind: string): boolean {
+  return POD_OF_KIND[`${group}/${kind}`] !== undefined;
+}
+
 /** Lists that make an object look like a pod spec. */
 const LIST_KEYS = ["containers", "initContainers", "ephemeralContainers", "volumes"] as const;
 

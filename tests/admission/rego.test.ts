@@ -118,6 +118,22 @@ describe("approved-registries", () => {
   });
 });
 
+describe("a review whose time is up", () => {
+  it("is answered at once, though the rule before it still runs", async () => {
+    const slow = createRego({ file: vector("hostile.wasm"), rules: HOSTILE, deadlineMs: 5000 });
+    await slow.run("shapeless", {}, soon()).catch(() => {});
+    const startedMs = performance.now();
+    const endless = slow.run("endless", {}, AbortSignal.timeout(100)).catch((error: CodedError) => error);
+    const behind = slow.run("shapeless", {}, AbortSignal.timeout(100)).catch((error: CodedError) => error);
+    expect((await Promise.all([endless, behind])).map((error) => (error as CodedError).code)).toEqual([
+      "REGO_TIMEOUT",
+      "REGO_TIMEOUT",
+    ]);
+    expect(performance.now() - startedMs).toBeLessThan(3000);
+    await slow.close();
+  });
+});
+
 describe("a rule that misbehaves is an error, never a pass", () => {
   const cases: [given: string, rule: string, code: string][] = [
     ["when it never ends", "endless", "REGO_TIMEOUT"],

@@ -49,6 +49,12 @@ describe("a review that is none is answered with 400 and the reason, never with 
       () => JSON.stringify(review({ kind: { group: "", version: "v1", kind: "ConfigMap" } })),
       "request.object.kind",
     ],
+    ["a pod that lives in no namespace", () => JSON.stringify(review({ namespace: "" })), "request.namespace"],
+    [
+      "an object of another namespace than it says",
+      () => JSON.stringify(review({ namespace: "lax" })),
+      "request.object.metadata.namespace",
+    ],
   ];
   it.each(cases)("%s", async (_, body, names) => {
     for (const door of ["/validate", "/mutate"]) {
