@@ -16,17 +16,17 @@ const NOW_MS = Date.parse("2026-11-02T06:00:00Z");
 
 describeWith(["trivy", "bolt-write", "referrers-registry", "skopeo"], "a scan by real trivy", (paths) => {
   const folder = ownFolder();
-  const cache = join(folder.path, "cache");
-  const empty = join(folder.path, "empty-cache");
+  const cache = () => join(folder.path, "cache");
+  const empty = () => join(folder.path, "empty-cache");
   let registry: RunningRegistry;
   let vulnerable: Digest;
   let clean: Digest;
 
   beforeAll(async () => {
     registry = await startReferrersRegistry(paths["referrers-registry"]);
-    mkdirSync(empty);
+    mkdirSync(empty());
     const advisory = { id: "CVE-2022-37434", package: "zlib", fixedIn: "1.2.12-r2", severity: "CRITICAL" } as const;
-    await writeTrivyCache(paths["bolt-write"], cache, [advisory], DATABASE_MS);
+    await writeTrivyCache(paths["bolt-write"], cache(), [advisory], DATABASE_MS);
     vulnerable = await push("vulnerable", "1.2.11-r0");
     clean = await push("clean", "1.2.13-r1");
   }, START_MS);
@@ -52,7 +52,7 @@ describeWith(["trivy", "bolt-write", "referrers-registry", "skopeo"], "a scan by
     clock: () => NOW_MS,
   });
 
-  function scan(digest: Digest, cacheDir = cache): Promise<ScanResult> {
+  function scan(digest: Digest, cacheDir = cache()): Promise<ScanResult> {
     const target = { repository: `${registry.host}/shop/scanned`, digest, plainHttp: true };
     return scanWithTrivy(target, options(cacheDir), AbortSignal.timeout(START_MS));
   }
@@ -84,12 +84,12 @@ describeWith(["trivy", "bolt-write", "referrers-registry", "skopeo"], "a scan by
   });
 
   it("says which trivy and which database it would use", async () => {
-    const version = await trivyVersion(options(cache), AbortSignal.timeout(START_MS));
+    const version = await trivyVersion(options(cache()), AbortSignal.timeout(START_MS));
     expect(version).toEqual({ version: PARTS.trivy.version.slice(1), databaseAtMs: DATABASE_MS });
   });
 
   it("fails without a database, and is never clean", async () => {
-    await expect(scan(clean, empty)).rejects.toMatchObject({
+    await expect(scan(clean, empty())).rejects.toMatchObject({
       code: "SCAN_FAILED",
       message: expect.stringContaining("first run"),
     });
@@ -111,7 +111,7 @@ describeWith(["trivy", "bolt-write", "referrers-registry", "skopeo"], "a scan by
       "--skip-version-check",
       "--disable-telemetry",
     ];
-    const cached = ["--cache-dir", empty, "--cache-backend", "memory", "--image-src", "remote", reference];
+    const cached = ["--cache-dir", empty(), "--cache-backend", "memory", "--image-src", "remote", reference];
     const { code, stdout } = await run(paths.trivy, [...args, ...cached], { ...environment(), TRIVY_NON_SSL: "true" });
     expect(code).toBe(0);
     const { components } = JSON.parse(stdout) as { components: { name: string; version?: string }[] };

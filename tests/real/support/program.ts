@@ -106,8 +106,16 @@ export function ownAddress(): string {
   return `127.${randomInt(10, 250)}.${randomInt(1, 250)}.${randomInt(2, 250)}`;
 }
 
-/** A temporary folder and the way to remove it. */
-export function ownFolder(): { path: string; remove: () => void } {
-  const path = mkdtempSync(join(tmpdir(), "outrider-real-"));
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+/** A temporary folder, made when its path is first asked for: a skipped suite leaves nothing behind. */
+export function ownFolder(): { readonly path: string; remove: () => void } {
+  let made: string | undefined;
+  return {
+    get path() {
+      made ??= mkdtempSync(join(tmpdir(), "outrider-real-"));
+      return made;
+    },
+    remove: () => {
+      if (made !== undefined) rmSync(made, { recursive: true, force: true });
+    },
+  };
 }
