@@ -1,26 +1,9 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { describe, expect, it } from "@jest/globals";
 import { VERDICT_NAMES } from "../../cli/demo/verdicts.ts";
 import { redLines, runDemo, startDemo, verdictsOf } from "../support/demo.ts";
+import { leftOvers } from "../support/left-overs.ts";
 
 const DEMO_MS = 90_000;
-
-/** Processes and folders that belong to the demo run by `pid`. */
-function leftOvers(pid: number): string[] {
-  const folder = `outrider-demo-${pid}-`;
-  const folders = readdirSync(tmpdir()).filter((name) => name.startsWith(folder));
-  const processes = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && commandLine(name).includes(folder));
-  return [...folders, ...processes];
-}
-
-function commandLine(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
-  } catch {
-    return "";
-  }
-}
 
 describe("the main job", () => {
   it(
