@@ -124,7 +124,9 @@ function dedupe(layers: readonly Layer[]): Layer[] {
 /** Drops what is over a size limit, saying so; sizes are the descriptors', and the client holds the registry to them. */
 function withinBudget(layers: readonly Layer[], log: Log): Layer[] {
   let left = EVIDENCE_LIMIT_BYTES;
-  return layers.filter(({ descriptor, kind }) => {
+  if (layers.length > ARTIFACTS_PER_IMAGE)
+    log.notes.push(`more than ${ARTIFACTS_PER_IMAGE} signatures and attestations, the rest not read`);
+  return layers.slice(0, ARTIFACTS_PER_IMAGE).filter(({ descriptor, kind }) => {
     const limit = kind === "simple" ? SIGNATURE_LIMIT_BYTES : ATTESTATION_LIMIT_BYTES;
     const fits = descriptor.size <= limit && descriptor.size <= left;
     if (fits) left -= descriptor.size;

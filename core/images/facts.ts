@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import type { ScanResult, Verified } from "../policy/evidence.ts";
 import { discoverArtifacts } from "./discover.ts";
 import type { ImageFacts } from "./evidence-cache.ts";
@@ -6,7 +7,7 @@ import { CHILDREN_PER_INDEX } from "./limits.ts";
 import type { Descriptor, Manifest } from "./manifest.ts";
 import type { Repository } from "./reference.ts";
 import type { RegistryClient } from "./registry-client.ts";
-import { coverIndex, coverIndexScans, verifyArtifact } from "./verify.ts";
+import { coverIndex, coverIndexScans, verifyArtifact, type Worth } from "./verify.ts";
 
 export interface Gathering {
   readonly client: RegistryClient;
@@ -37,7 +38,11 @@ async function factsAbout(
   digest: Manifest["digest"],
 ): Promise<ImageFacts> {
   const discovery = await discoverArtifacts({ client, repository, digest, signal });
-  const worth = discovery.artifacts.flatMap((artifact) => verifyArtifact(artifact, digest, keys));
+  const worth: Worth[] = [];
+  for (const artifact of discovery.artifacts) {
+    worth.push(...verifyArtifact(artifact, digest, keys));
+    await turn(); // hostile artifacts may be many and dear: others' reviews come between
+  }
   return {
     signatures: worth.flatMap((one) => (one.kind === "signature" ? [one.value] : [])),
     scans: newestFirst(worth.flatMap((one) => (one.kind === "scan" ? [one.value] : []))),

@@ -10,12 +10,16 @@ export const ATTESTATION_LIMIT_BYTES = 16 * 1024 * 1024;
 export const TOKEN_LIMIT_BYTES = 64 * 1024;
 /** Pages of the referrers list that are read. */
 export const REFERRER_PAGES = 8;
-/** Attached artifacts whose manifests are read, per image. */
+/** Attached artifacts whose manifests are read, and signatures and attestations in them, per image. */
 export const ARTIFACTS_PER_IMAGE = 100;
 /** Layers looked at in one attached artifact: a cosign `.sig` tag has one per signature. */
 export const LAYERS_PER_ARTIFACT = 32;
 /** Bytes of signatures and attestations read for one image, in all. */
-export const EVIDENCE_LIMIT_BYTES = 64 * 1024 * 1024;
+export const EVIDENCE_LIMIT_BYTES = 32 * 1024 * 1024;
+/** Bytes hashed to check one artifact's signatures, each against each key. */
+export const VERIFY_LIMIT_BYTES = 256 * 1024 * 1024;
+/** Largest statement that is read only to say what it was, when no trusted key signed it, in bytes. */
+export const DESCRIBED_LIMIT_BYTES = 64 * 1024;
 /** Platform children of one index. */
 export const CHILDREN_PER_INDEX = 32;
 /** Redirects followed for one request. */

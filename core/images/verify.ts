@@ -7,6 +7,7 @@ import { readScanReport } from "./claims/scan-report.ts";
 import { readSimpleSigning } from "./claims/simple-signing.ts";
 import { isAbout, malformed, readJson, readStatement, type Statement } from "./claims/statement.ts";
 import { signedBy, type TrustedKey } from "./keys.ts";
+import { DESCRIBED_LIMIT_BYTES, VERIFY_LIMIT_BYTES } from "./limits.ts";
 import { COSIGN_SIGN_PREDICATE, COSIGN_VULN_PREDICATE } from "./media-types.ts";
 
 /** What one attached artifact turned out to be worth. A refusal says what was seen and why it does not count. */
@@ -92,11 +93,21 @@ function verifySimple(
 }
 
 function verifyEnvelope(envelope: DsseEnvelope, digest: Digest, keys: readonly TrustedKey[]): readonly Worth[] {
-  const statement = readStatement(envelope);
   const signed = preAuthEncoding(envelope.payloadType, envelope.payload);
+  const cost = signed.byteLength * envelope.signatures.length * keys.length;
+  if (cost > VERIFY_LIMIT_BYTES) throw malformed("it has too many signatures for its size");
   const signers = keys.filter((key) => envelope.signatures.some((signature) => signedBy(key, signed, signature)));
-  if (signers.length === 0) return [refusal(seenAs(statement), `${describe(statement)} by no key of the policy`)];
+  if (signers.length === 0) return [unsigned(envelope)];
+  const statement = readStatement(envelope);
   return signers.map((signer) => judgeStatement(statement, signer, digest));
+}
+
+/** Megabytes that nobody vouches for are not read, not even to say what they claim to be. */
+function unsigned(envelope: DsseEnvelope): Worth {
+  if (envelope.payload.byteLength > DESCRIBED_LIMIT_BYTES)
+    return refusal("attestation", `an attestation of ${envelope.payload.byteLength} bytes by no key of the policy`);
+  const statement = readStatement(envelope);
+  return refusal(seenAs(statement), `${describe(statement)} by no key of the policy`);
 }
 
 function judgeStatement(statement: Statement, signer: TrustedKey, digest: Digest): Worth {

@@ -68,10 +68,17 @@ function readSignature(value: unknown): Uint8Array {
 function fromBase64(text: string): Uint8Array {
   if (!BASE64.test(text)) throw malformed("it holds what is not base64");
   try {
-    return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (char) => char.charCodeAt(0));
+    return bytesOf(atob(text.replaceAll("-", "+").replaceAll("_", "/")));
   } catch (cause) {
     throw malformed("it holds what is not base64", cause);
   }
+}
+
+/** One byte a character, without a callback for each: payloads are megabytes and anybody may have pushed them. */
+function bytesOf(binary: string): Uint8Array {
+  const bytes = new Uint8Array(binary.length);
+  for (let index = 0; index < binary.length; index++) bytes[index] = binary.charCodeAt(index);
+  return bytes;
 }
 
 function toBase64(bytes: Uint8Array): string {

@@ -1,4 +1,6 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
+import { pushBlob, pushManifest } from "../../../cli/demo/registry/push.ts";
 import { type PushedImage, pushImage, pushIndex } from "../../../cli/demo/registry/registry.ts";
 import { attachBundle, attachReferrer } from "../../../cli/demo/signing/bundle.ts";
 import {
@@ -12,7 +14,15 @@ import {
 import { statementAbout } from "../../../cli/demo/signing/statement.ts";
 import { collectImageEvidence } from "../../../core/images/evidence.ts";
 import { ARTIFACTS_PER_IMAGE } from "../../../core/images/limits.ts";
-import { COSIGN_SIGN_PREDICATE, COSIGN_VULN_PREDICATE, OCI_INDEX } from "../../../core/images/media-types.ts";
+import {
+  COSIGN_SIGN_PREDICATE,
+  COSIGN_VULN_PREDICATE,
+  DSSE_ENVELOPE,
+  OCI_EMPTY,
+  OCI_INDEX,
+  OCI_MANIFEST,
+  SIGSTORE_BUNDLE,
+} from "../../../core/images/media-types.ts";
 import { createRegistryClient, type RegistryClient } from "../../../core/images/registry-client.ts";
 import type { ImageEvidence, ScanResult } from "../../../core/policy/evidence.ts";
 import type { Authority } from "../../../core/policy/image-policy-schema.ts";
@@ -482,5 +492,37 @@ describe("a flood", () => {
     await signCosignSimple(registry, image, release);
     for (let n = 0; n < 40; n++) await signCosignSimple(registry, image, stranger);
     expect(await signers(image)).toEqual(["acme-release cosign-simple"]);
+  });
+});
+
+describe("a flood of evidence that anybody may push", () => {
+  const zeroes = (length: number) => Buffer.alloc(length, "0").toString("base64");
+  const signed = (signatures: number) => ({
+    payloadType: "application/vnd.in-toto+json",
+    payload: zeroes(11_000_000),
+    signatures: Array.from({ length: signatures }, () => ({ sig: zeroes(64), keyid: "" })),
+  });
+  const encode = (value: object) => new TextEncoder().encode(JSON.stringify(value));
+
+  it("holds nothing else up: megabytes by a stranger are not read", async () => {
+    const image = await push();
+    const verificationMaterial = { publicKey: { hint: "" } };
+    const bundle = { mediaType: SIGSTORE_BUNDLE, verificationMaterial, dsseEnvelope: signed(1) };
+    await attachReferrer(registry, image, encode(bundle), {});
+    const delay = monitorEventLoopDelay({ resolution: 5 });
+    delay.enable();
+    const { signatures } = await collect(image);
+    delay.disable();
+    expect(signatures).toEqual(absent("an attestation of 11000000 bytes by no key of the policy"));
+    expect(delay.max / 1e6).toBeLessThan(700);
+  });
+
+  it("and is refused when checking it would cost more than it can be worth", async () => {
+    const image = await push();
+    const config = await pushBlob(registry, image.repository, OCI_EMPTY, encode({}));
+    const layer = await pushBlob(registry, image.repository, DSSE_ENVELOPE, encode(signed(16)));
+    const manifest = { schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers: [layer] };
+    await pushManifest(registry, image.repository, manifest, `${image.digest.replace(":", "-")}.att`);
+    expect((await collect(image)).signatures).toEqual(absent("too many signatures for its size"));
   });
 });
