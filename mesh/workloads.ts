@@ -42,7 +42,7 @@ function isDisabled(annotations: Labels | undefined): boolean {
 
 function meshPod(pod: Pod, objects: ClusterObjects, trustDomain: string, namespaceDisabled: boolean): MeshPod {
   const { metadata, spec, status } = pod;
-  const serviceAccount = spec.serviceAccountName ?? "default";
+  const serviceAccount = spec.serviceAccountName || "default";
   const hostNetwork = spec.hostNetwork ?? false;
   return {
     uid: podUidOf(pod),

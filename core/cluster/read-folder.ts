@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { type Dirent, readdirSync, statSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
 import { allInvalid, configInvalid, readConfigText, validate } from "../base/config.ts";
 import { CodedError, messageOf } from "../base/errors.ts";
@@ -8,11 +8,15 @@ import { KINDS, objectHead } from "./schemas.ts";
 
 /** Most manifest files read from one folder. */
 export const MANIFEST_FILES_LIMIT = 10_000;
+/** Folders within folders that are looked into. */
+const FOLDER_DEPTH_LIMIT = 16;
 const MANIFEST = /\.(ya?ml|json)$/i;
 
 interface ReadObject {
   readonly list: keyof ClusterObjects;
   readonly key: string;
+  /** A pod's, when it has one. */
+  readonly uid: readonly string[];
   readonly object: { readonly source: string };
 }
 
@@ -39,15 +43,28 @@ export function readFolder(folder: string): ClusterObjects {
 }
 
 function manifestFiles(folder: string): string[] {
-  let names: string[];
+  let files: string[];
   try {
-    const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-    names = entries.filter((e) => e.isFile() && MANIFEST.test(e.name)).map((e) => join(e.parentPath, e.name));
+    files = filesUnder(folder, 0);
   } catch (cause) {
     throw folderError(`${folder}: ${messageOf(cause)}`, cause);
   }
-  if (names.length > MANIFEST_FILES_LIMIT) throw folderError(`${folder}: more than ${MANIFEST_FILES_LIMIT} manifests`);
-  return names.toSorted();
+  if (files.length > MANIFEST_FILES_LIMIT) throw folderError(`${folder}: more than ${MANIFEST_FILES_LIMIT} manifests`);
+  return files.toSorted();
+}
+
+/** Links to files count: a mounted ConfigMap consists of them. Names that begin with a dot do not: it keeps its versions there. */
+function filesUnder(folder: string, depth: number): string[] {
+  const visible = readdirSync(folder, { withFileTypes: true }).filter(({ name }) => !name.startsWith("."));
+  return visible.flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return depth < FOLDER_DEPTH_LIMIT ? filesUnder(path, depth + 1) : [];
+    return MANIFEST.test(entry.name) && isFile(entry, path) ? [path] : [];
+  });
+}
+
+function isFile(entry: Dirent, path: string): boolean {
+  return entry.isFile() || (entry.isSymbolicLink() && statSync(path).isFile());
 }
 
 /** "manifests/policy.yaml": short, and the same wherever the reader's working directory is. */
@@ -56,7 +73,7 @@ function sourceName(folder: string, file: string): string {
 }
 
 function readManifest(file: string, source: string, errors: CodedError[]): ReadObject[] {
-  return parseManifest(readConfigText(file), file).flatMap((manifest) => {
+  return parseManifest(manifestText(file), file).flatMap((manifest) => {
     try {
       return readObject(manifest, file, source);
     } catch (thrown) {
@@ -67,12 +84,21 @@ function readManifest(file: string, source: string, errors: CodedError[]): ReadO
   });
 }
 
+/** A writer that has only begun leaves an empty file: taken as it is, every policy in it would be gone meanwhile. */
+function manifestText(file: string): string {
+  const text = readConfigText(file);
+  if (text.trim() !== "") return text;
+  throw configInvalid(file, [
+    { path: "", message: "expected objects, found an empty file (remove it if it is done with)" },
+  ]);
+}
+
 function readObject(manifest: ManifestObject, file: string, source: string): ReadObject[] {
   const where = `${file}:${manifest.line}`;
   const { apiVersion, kind } = validate(objectHead, manifest.value, where);
   const known = Object.hasOwn(KINDS, `${apiVersion}/${kind}`) ? KINDS[`${apiVersion}/${kind}`] : undefined;
   if (known === undefined) return [];
-  const value = manifest.value as { metadata: { name: string; namespace?: string } };
+  const value = manifest.value as { metadata: { name: string; namespace?: string; uid?: string } };
   validate(known.schema, value, `${where} ${kind} ${value.metadata?.name ?? ""}`.trimEnd());
   const namespaced = known.list !== "namespaces";
   const namespace = namespaced ? (value.metadata.namespace ?? "default") : undefined;
@@ -80,7 +106,9 @@ function readObject(manifest: ManifestObject, file: string, source: string): Rea
   const located = { ...value, metadata, source: `${source}:${manifest.line}` };
   const object =
     known.list === "networkPolicies" ? { ...located, ruleSources: ruleSources(manifest, source) } : located;
-  return [{ list: known.list, key: `${kind} ${namespaced ? `${namespace}/` : ""}${value.metadata.name}`, object }];
+  const key = `${kind} ${namespaced ? `${namespace}/` : ""}${value.metadata.name}`;
+  const uid = known.list === "pods" && value.metadata.uid !== undefined ? [`Pod with uid ${value.metadata.uid}`] : [];
+  return [{ list: known.list, key, uid, object }];
 }
 
 function ruleSources(manifest: ManifestObject, source: string) {
@@ -90,16 +118,17 @@ function ruleSources(manifest: ManifestObject, source: string) {
   return { ingress: lines("ingress"), egress: lines("egress") };
 }
 
-/** The API server would hold one of them; which, a folder cannot say. */
+/** The API server would hold one of them; which, a folder cannot say. A pod's uid stands for its labels in policies. */
 function duplicates(read: readonly ReadObject[]): CodedError[] {
   const first = new Map<string, string>();
-  return read.flatMap(({ key, object }) => {
-    const earlier = first.get(key);
-    if (earlier !== undefined)
-      return [configInvalid(object.source, [{ path: key, message: `already defined at ${earlier}` }])];
-    first.set(key, object.source);
-    return [];
-  });
+  return read.flatMap(({ key, uid, object }) =>
+    [key, ...uid].flatMap((name) => {
+      const earlier = first.get(name);
+      first.set(name, earlier ?? object.source);
+      if (earlier === undefined) return [];
+      return [configInvalid(object.source, [{ path: name, message: `already defined at ${earlier}` }])];
+    }),
+  );
 }
 
 /** The schemas have checked each object against the kind its list is for. */

@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { BlockList, isIP } from "node:net";
 import { z } from "zod";
 import type { ClusterObjects } from "./objects.ts";
 
@@ -18,7 +18,11 @@ const metadata = z.looseObject({
   annotations: labels.optional(),
 });
 const portNumber = z.int().min(1, "expected a port from 1 to 65535").max(65_535, "expected a port from 1 to 65535");
-const portRef = z.union([portNumber, z.string().min(1).max(15)], "expected a port number or a port's name");
+/** @see RFC 6335 section 5.1: a name has a letter, so "80" in quotes is none */
+const portName = z
+  .string()
+  .regex(/^(?=.*[a-z])[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$/i, "expected a port number or a port's name");
+const portRef = z.union([portNumber, portName], "expected a port number or a port's name");
 const protocol = z.enum(["TCP", "UDP", "SCTP"]);
 
 const selector = z.looseObject({
@@ -39,20 +43,42 @@ const selector = z.looseObject({
     .optional(),
 });
 
-const addressRange = z.string().refine(isAddressRange, 'expected an address range such as "10.0.0.0/8"');
+const addressRange = z
+  .string()
+  .refine((text) => rangeOf(text) !== undefined, 'expected an address range such as "10.0.0.0/8"');
 
-function isAddressRange(text: string): boolean {
+/** RFC 4291 section 2.5.5.2. */
+const MAPPED = new BlockList();
+MAPPED.addSubnet("::ffff:0:0", 96, "ipv6");
+
+/** IPv4 in IPv6's clothes and zones are no ranges of a NetworkPolicy: the API server refuses them too. */
+function rangeOf(text: string): { address: string; length: number; family: "ipv4" | "ipv6" } | undefined {
   const [address = "", length = "", ...rest] = text.split("/");
-  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
-  return rest.length === 0 && /^\d{1,3}$/.test(length) && Number(length) <= bits;
+  const family = ({ 4: "ipv4", 6: "ipv6" } as const)[isIP(address)];
+  const fits = /^(?:0|[1-9]\d{0,2})$/.test(length) && Number(length) <= (family === "ipv4" ? 32 : 128);
+  if (family === undefined || !fits || rest.length > 0 || address.includes("%")) return undefined;
+  if (family === "ipv6" && MAPPED.check(address, family)) return undefined;
+  return { address, length: Number(length), family };
 }
+
+function covers(cidr: string, except: string): boolean {
+  const [outer, inner] = [rangeOf(cidr), rangeOf(except)];
+  if (outer === undefined || inner === undefined) return true; // each says so itself
+  const list = new BlockList();
+  list.addSubnet(outer.address, outer.length, outer.family);
+  return outer.family === inner.family && inner.length >= outer.length && list.check(inner.address, inner.family);
+}
+
+const ipBlock = z
+  .strictObject({ cidr: addressRange, except: z.array(addressRange).optional() })
+  .refine(({ cidr, except = [] }) => except.every((inner) => covers(cidr, inner)), "expected each except inside cidr");
 
 /** @see https://kubernetes.io/docs/reference/kubernetes-api/policy-resources/network-policy-v1/ */
 const policyPeer = z
   .strictObject({
     podSelector: selector.optional(),
     namespaceSelector: selector.optional(),
-    ipBlock: z.strictObject({ cidr: addressRange, except: z.array(addressRange).optional() }).optional(),
+    ipBlock: ipBlock.optional(),
   })
   .refine((peer) => Object.keys(peer).length > 0, "expected podSelector, namespaceSelector or ipBlock")
   .refine((peer) => peer.ipBlock === undefined || Object.keys(peer).length === 1, "expected ipBlock to stand alone");
@@ -65,6 +91,9 @@ const policyPort = z
 const ports = z.array(policyPort).optional();
 const peers = z.array(policyPeer).optional();
 
+const address = z
+  .string()
+  .refine((text) => text === "" || isIP(text) !== 0, 'expected an IP address such as "10.0.3.7"');
 const container = z.looseObject({
   name: z.string().min(1),
   image: z.string().optional(),
@@ -73,7 +102,7 @@ const container = z.looseObject({
     .optional(),
 });
 const podSpec = z.looseObject({
-  serviceAccountName: z.string().optional(),
+  serviceAccountName: z.union([z.literal(""), name]).optional(),
   hostNetwork: z.boolean().optional(),
   containers: z.array(container).min(1, "expected at least one container"),
   initContainers: z.array(container).optional(),
@@ -83,7 +112,7 @@ const pod = z.looseObject({
   metadata,
   spec: podSpec,
   status: z
-    .looseObject({ podIP: z.string().optional(), hostIP: z.string().optional(), phase: z.string().optional() })
+    .looseObject({ podIP: address.optional(), hostIP: address.optional(), phase: z.string().optional() })
     .optional(),
 });
 

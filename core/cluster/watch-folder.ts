@@ -1,12 +1,16 @@
-import { type FSWatcher, watch } from "node:fs";
+import { type FSWatcher, statSync, watch } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
-import { MINUTE_MS } from "../base/clock.ts";
+import { MINUTE_MS, SECOND_MS } from "../base/clock.ts";
 import { asError } from "../base/errors.ts";
 import type { ClusterObjects } from "./objects.ts";
 import { readFolder } from "./read-folder.ts";
 
 /** Quiet time after a file event before the folder is read, in milliseconds: editors write in several steps. */
 export const SETTLE_MS = 50;
+/** Longest time that further events may put the reading off, in milliseconds. */
+export const LONGEST_SETTLE_MS = SECOND_MS;
+/** How soon a folder that did not read is read again, in milliseconds. */
+export const RETRY_MS = SECOND_MS;
 export const DEFAULT_RELIST_MS = MINUTE_MS;
 
 export interface FolderWatch {
@@ -37,36 +41,67 @@ export function watchFolder(
 ): FolderWatch {
   let model = readFolder(folder);
   let failure: Error | undefined;
-  let settling: NodeJS.Timeout | undefined;
+  let waiting: NodeJS.Timeout | undefined;
+  let firstEventMs: number | undefined;
+  const eyes = createEyes(folder, () => soon());
 
   const reread = () => {
+    firstEventMs = undefined;
     try {
       const before = model;
       model = readFolder(folder);
       failure = undefined;
+      eyes.open();
       if (!isDeepStrictEqual(model, before)) onChange(model, before);
     } catch (thrown) {
       const again = failure?.message === asError(thrown).message;
       failure = asError(thrown);
       if (!again) options.onError?.(failure);
+      later(RETRY_MS);
     }
   };
+  const later = (delayMs: number) => {
+    clearTimeout(waiting);
+    waiting = setTimeout(reread, delayMs);
+  };
   const soon = () => {
-    clearTimeout(settling);
-    settling = setTimeout(reread, SETTLE_MS);
+    firstEventMs ??= performance.now();
+    const leftMs = firstEventMs + LONGEST_SETTLE_MS - performance.now();
+    later(Math.max(0, Math.min(SETTLE_MS, leftMs)));
   };
   const relist = setInterval(reread, options.relistIntervalMs ?? DEFAULT_RELIST_MS);
-  const watcher = watchTree(folder, soon);
+  eyes.open();
   soon(); // for what changed between the first read and the start of the watch
   return {
     current: () => model,
     lastError: () => failure,
     close: () => {
-      clearTimeout(settling);
+      clearTimeout(waiting);
       clearInterval(relist);
-      watcher?.close();
+      eyes.close();
     },
   };
+}
+
+/** Watches the folder that has the path now: one that was moved away or mounted anew is another. */
+function createEyes(folder: string, onEvent: () => void): { open(): void; close(): void } {
+  let watcher: FSWatcher | undefined;
+  let watched: string | undefined;
+  return {
+    open: () => {
+      const now = identityOf(folder);
+      if (now === watched) return;
+      watcher?.close();
+      watcher = watchTree(folder, onEvent);
+      watched = now;
+    },
+    close: () => watcher?.close(),
+  };
+}
+
+function identityOf(folder: string): string {
+  const { dev, ino } = statSync(folder);
+  return `${dev} ${ino}`;
 }
 
 /** Without file events (some network file systems) the relist alone notices changes. */

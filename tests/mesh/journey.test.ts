@@ -56,7 +56,7 @@ describe("a sidecar joins the mesh", () => {
     await eventually(async () => expect((await fetch(`${shop.admin}/readyz`)).status).toBe(503));
     const snapshot = await fetch(`${shop.admin}/v1/snapshots/uid-payments`);
     expect(snapshot.status).toBe(200);
-    shop.write("broken.yaml", "");
+    shop.write("broken.yaml", "# mended\n");
     await eventually(async () => expect((await fetch(`${shop.admin}/readyz`)).status).toBe(200));
   });
 });

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
@@ -88,6 +88,18 @@ spec:
     ]);
   });
 
+  it("with links to files, and without what a dot hides: a mounted ConfigMap is made of both", () => {
+    write("..2026/a.yaml", pod("a"));
+    symlinkSync("..2026", join(folder, "..data"));
+    symlinkSync("..data/a.yaml", join(folder, "a.yaml"));
+    expect(readFolder(folder).pods.map((p) => p.source)).toEqual(["manifests/a.yaml:1"]);
+  });
+
+  it("not when a link leads nowhere: what it named would be missing", () => {
+    symlinkSync("nowhere.yaml", join(folder, "a.yaml"));
+    expect(() => readFolder(folder)).toThrow(expect.objectContaining({ code: "CLUSTER_FOLDER" }));
+  });
+
   it("with the namespace default where none is written, and every other field as it is", () => {
     write("a.yaml", `${pod("a")}unknownToUs: { kept: true }\n`);
     const [read] = readFolder(folder).pods;
@@ -167,6 +179,51 @@ describe("a folder with faults says all of them at once", () => {
       "apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec: { ports: [{ port: 70000 }] }\n",
       "expected a port from 1 to 65535",
     ],
+    [
+      "a file that somebody has only begun to write",
+      "\n",
+      "x.yaml: 1 problem\n  expected objects, found an empty file",
+    ],
+    [
+      "two pods of one uid, which policies would take for each other",
+      `${pod("a").replace("name: a", "name: a, uid: u")}---\n${pod("b").replace("name: b", "name: b, uid: u")}`,
+      "Pod with uid u: already defined at manifests/x.yaml:1",
+    ],
+    [
+      "a pod at no address",
+      `${pod("a")}status: { podIP: here }\n`,
+      'status.podIP: expected an IP address such as "10.0.3.7", found "here"',
+    ],
+    [
+      "a service account that cannot be a name",
+      pod("a").replace("spec: {", "spec: { serviceAccountName: a b,"),
+      "spec.serviceAccountName: expected a name",
+    ],
+    [
+      "a port's number in quotes",
+      policy('{ ingress: [{ ports: [{ port: "80" }] }] }'),
+      'spec.ingress[0].ports[0].port: expected a port number or a port\'s name, found "80"',
+    ],
+    [
+      "an exception outside its block",
+      policy("{ ingress: [{ from: [{ ipBlock: { cidr: 10.0.0.0/8, except: [11.0.0.0/16] } }] }] }"),
+      "spec.ingress[0].from[0].ipBlock: expected each except inside cidr",
+    ],
+    [
+      "an exception wider than its block",
+      policy('{ ingress: [{ from: [{ ipBlock: { cidr: "fd00::/64", except: ["fd00::/48"] } }] }] }'),
+      "expected each except inside cidr",
+    ],
+    [
+      "a range with a zone",
+      policy('{ ingress: [{ from: [{ ipBlock: { cidr: "fe80::1%eth0/64" } }] }] }'),
+      "ipBlock.cidr: expected an address range",
+    ],
+    [
+      "a range of IPv4 in IPv6",
+      policy('{ ingress: [{ from: [{ ipBlock: { cidr: "::ffff:10.0.0.0/8" } }] }] }'),
+      "ipBlock.cidr: expected an address range",
+    ],
     ["two objects of one name", `${pod("a")}---\n${pod("a")}`, "Pod default/a: already defined at manifests/x.yaml:1"],
     [
       "aliases without end",
@@ -226,6 +283,44 @@ describe("a watched folder", () => {
     await until(() => changed.length > 0);
     expect(watching.current().pods[0]?.metadata.name).toBe("z");
     expect(watching.lastError()).toBeUndefined();
+  });
+
+  it("keeps what a file held while it is written anew", async () => {
+    write("a.yaml", pod("a"));
+    const errors: Error[] = [];
+    const seen: number[] = [];
+    watching = watchFolder(folder, { relistIntervalMs: 5, onError: (e) => errors.push(e) }, (o) =>
+      seen.push(o.pods.length),
+    );
+    write("a.yaml", "");
+    await until(() => errors.length > 0);
+    write("a.yaml", `${pod("a")}---\n${pod("b")}`);
+    await until(() => seen.length > 0);
+    expect(seen).toEqual([2]);
+  });
+
+  it("is watched again when another folder takes its place", async () => {
+    write("a.yaml", pod("a"));
+    const seen: number[] = [];
+    watching = watchFolder(folder, {}, (o) => seen.push(o.pods.length));
+    renameSync(folder, `${folder}-away`);
+    await until(() => watching?.lastError() !== undefined);
+    write("a.yaml", `${pod("a")}---\n${pod("b")}`);
+    await until(() => seen.length === 1);
+    write("c.yaml", pod("c"));
+    await until(() => seen.length === 2);
+    expect(seen).toEqual([2, 3]);
+  });
+
+  it("is read although events never end", async () => {
+    write("a.yaml", pod("a"));
+    const changed: ClusterObjects[] = [];
+    watching = watchFolder(folder, {}, (o) => changed.push(o));
+    write("b.yaml", pod("b"));
+    const busy = setInterval(() => write("noise.txt", String(Math.random())), 5);
+    await until(() => changed.length > 0);
+    clearInterval(busy);
+    expect(changed[0]?.pods).toHaveLength(2);
   });
 
   it("says nothing when a file is touched but nothing is different", async () => {
