@@ -6,6 +6,7 @@ import { SABOTAGE_NAMES, SABOTAGES, type SabotageName } from "./demo/sabotage.ts
 interface Flags {
   readonly json?: boolean;
   readonly stay?: boolean;
+  readonly dashboards?: string;
   readonly sabotage: readonly string[];
 }
 
@@ -17,6 +18,7 @@ export function registerDemo(program: Command): void {
     .description("run the main job on this machine: gate, mesh, telemetry, SLO, with real parts on loopback")
     .option("--json", "print one JSON object a verdict line on standard output, and nothing else there")
     .option("--stay", "keep everything running until Ctrl-C, with its addresses printed")
+    .option("--dashboards <folder>", "keep the Grafana dashboards there")
     .addOption(
       new Option("--sabotage <name...>", "break one thing; exactly the lines that depend on it turn red").default(
         [],
@@ -30,7 +32,10 @@ export function registerDemo(program: Command): void {
       const stopped = new Promise<string>((resolve) => {
         for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve(signal));
       });
-      process.exitCode = await runDemo({ json: flags.json === true, stay: flags.stay === true, broken }, stopped);
+      process.exitCode = await runDemo(
+        { json: flags.json === true, stay: flags.stay === true, broken, dashboards: flags.dashboards },
+        stopped,
+      );
     });
 }
 

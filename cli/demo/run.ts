@@ -14,6 +14,8 @@ export interface DemoOptions {
   readonly json: boolean;
   readonly stay: boolean;
   readonly broken: Broken;
+  /** Where the dashboards stay after the run; absent, they go with its folder. */
+  readonly dashboards?: string | undefined;
 }
 
 /**
@@ -30,7 +32,7 @@ export async function runDemo(options: DemoOptions, stopped: Promise<string>): P
   const house = await openHouse(options.broken, transcript, book);
   try {
     const cut = stopped.then((signal) => `stopped by ${signal}`);
-    const failure = await Promise.race([cut, acts(house).then(() => undefined, renderError)]);
+    const failure = await Promise.race([cut, acts(house, options.dashboards).then(() => undefined, renderError)]);
     if (failure !== undefined) stderr.write(`${failure}\n`);
     transcript.table(book.all(), (performance.now() - started) / 1000);
     if (options.stay && failure === undefined) await stay(house, stopped);
@@ -41,7 +43,7 @@ export async function runDemo(options: DemoOptions, stopped: Promise<string>): P
 }
 
 /** The path of the demo: what is supplied, what the gate says, who may talk, what is seen, what is promised. */
-async function acts(house: House): Promise<void> {
+async function acts(house: House, dashboards: string | undefined): Promise<void> {
   const supplies = await supplyAct(house.stage, house.registry);
   await house.startGate(supplies);
   const mesh = house.startMesh();
@@ -52,7 +54,7 @@ async function acts(house: House): Promise<void> {
   await meshAct(house.stage);
   await observeAct(house.stage);
   await promiseAct(house.stage);
-  await seeAct(house.stage);
+  await seeAct(house.stage, dashboards);
 }
 
 async function stay(house: House, stopped: Promise<string>): Promise<void> {

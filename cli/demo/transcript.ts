@@ -35,10 +35,10 @@ export function createTranscript({ stdout, stderr, json, colour }: Output): Tran
   };
   return {
     act: (title, what) => print(`\n${c.bold(title)}  ${c.dim(what)}`),
-    say: (text) => print(`  ${text}`),
+    say: (text) => print(`  ${shortDigests(text)}`),
     quote: (text) =>
       print(
-        indent(text)
+        quoted(text)
           .map((line) => c.dim(`    │ ${line}`))
           .join("\n"),
       ),
@@ -72,10 +72,28 @@ function renderTable(verdicts: readonly Verdict[], seconds: number, c: ReturnTyp
   return `\n${table.toString()}\n\n${sum}, in ${seconds.toFixed(1)} s\n`;
 }
 
-/** Quoted lines, with long digests and long lines cut: the whole text is in the part's log. */
-function indent(text: string): string[] {
-  const shortened = text.trimEnd().replaceAll(/(sha256:[0-9a-f]{8})[0-9a-f]{56}/g, "$1…");
-  return shortened.split("\n").map((line) => short(line, WIDTH));
+/** Digests as people compare them. */
+function shortDigests(text: string): string {
+  return text.replaceAll(/(sha256:[0-9a-f]{8})[0-9a-f]{56}/g, "$1…");
+}
+
+/** Quoted lines, wrapped at words under their own indentation; a word that is too long is cut. */
+function quoted(text: string): string[] {
+  return shortDigests(text).trimEnd().split("\n").flatMap(wrap);
+}
+
+function wrap(line: string): string[] {
+  const indent = /^ */.exec(line)?.[0] ?? "";
+  const lines: string[] = [];
+  let current = indent;
+  for (const word of line.slice(indent.length).split(" ")) {
+    if (current.length + word.length > WIDTH && current.trim() !== "") {
+      lines.push(current.trimEnd());
+      current = indent;
+    }
+    current += `${short(word, WIDTH - indent.length)} `;
+  }
+  return [...lines, current.trimEnd()];
 }
 
 function short(text: string, length: number): string {

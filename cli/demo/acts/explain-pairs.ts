@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { explainConnection } from "../../explain.ts";
+import { renderExplanation } from "../../explain-render.ts";
 import { NAMESPACE, POD_PORT, WORKLOADS, type WorkloadName } from "../layout.ts";
 import { withoutPaymentsPolicy } from "../sabotage-manifests.ts";
 import type { Stage } from "../stage.ts";
@@ -23,6 +24,8 @@ export async function explainPairs(stage: Stage): Promise<Finding> {
     });
     if (said.allowed !== passed) differing.push(`${from}→${to}`);
   }
+  const shown = await explainConnection({ folder, from: `${NAMESPACE}/batch`, to: `${NAMESPACE}/payments` });
+  stage.transcript.quote(renderExplanation(shown, undefined));
   const got = differing.length === 0 ? `${pairs.length} pairs agree` : `differs: ${differing.join(", ")}`;
   return { ok: differing.length === 0, got };
 }

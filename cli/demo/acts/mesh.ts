@@ -47,8 +47,18 @@ async function peerIdentity(stage: Stage): Promise<Finding> {
 async function policyRefuses(stage: Stage): Promise<Finding> {
   const { last } = await stage.call("batch", "payments", { method: "POST", path: "/pay" });
   const rule = last.headers["x-outrider-denied-by"] ?? "no rule named";
-  stage.transcript.quote(`${last.status}  x-outrider-denied-by: ${rule}\n${last.body}`);
+  stage.transcript.quote(`${last.status}  x-outrider-denied-by: ${rule}\n${refusalText(last.body)}`);
   return { ok: last.status === 403 && rule.includes("NetworkPolicy shop/payments"), got: `${last.status} by ${rule}` };
+}
+
+/** The refusal's own words, without the JSON around them. */
+function refusalText(body: string): string {
+  try {
+    const { code, message, fix } = JSON.parse(body) as Record<string, string>;
+    return `${code}: ${message}\nfix: ${fix}`;
+  } catch {
+    return body;
+  }
 }
 
 async function toldApart(stage: Stage): Promise<Finding> {

@@ -37,7 +37,7 @@ export async function admit(layout: Layout, pod: Pod): Promise<AppliedPod> {
   const validated = mutated.allowed
     ? await review(layout, "validate", { operation: "CREATE", object: patched })
     : mutated;
-  const patchText = operations.map((operation) => JSON.stringify(operation)).join("\n");
+  const patchText = operations.map(renderOperation).join("\n");
   return { pod: patched, patchText, validated, evidence: Object.values(validated.auditAnnotations ?? {}) };
 }
 
@@ -72,4 +72,12 @@ async function review(layout: Layout, path: "mutate" | "validate", asked: Asked)
 
 function patchOf({ patch }: ReviewAnswer): Operation[] {
   return patch === undefined ? [] : (JSON.parse(Buffer.from(patch, "base64").toString("utf8")) as Operation[]);
+}
+
+/** Longest value shown of one patch operation, in characters. */
+const VALUE_SHOWN = 90;
+
+function renderOperation(operation: Operation): string {
+  const value = "value" in operation ? JSON.stringify(operation.value) : "";
+  return `${operation.op.padEnd(8)}${operation.path}  ${value.length <= VALUE_SHOWN ? value : `${value.slice(0, VALUE_SHOWN)}…`}`;
 }

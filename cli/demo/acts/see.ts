@@ -8,13 +8,19 @@ import type { Stage } from "../stage.ts";
 import type { Finding } from "../verdicts.ts";
 import { overview } from "./observe.ts";
 
-/** The page at the collector's address, and the dashboards as files. */
-export async function seeAct(stage: Stage): Promise<void> {
+/**
+ * The page at the collector's address, and the dashboards as files.
+ *
+ * @param keep  the folder that the dashboards stay in; absent, they go with the run's own
+ */
+export async function seeAct(stage: Stage, keep: string | undefined): Promise<void> {
   stage.transcript.act("See", `http://${stage.layout.web}/`);
   await stage.judge("page answers", () => pageAnswers(stage));
-  const files = await writeDashboards(join(stage.layout.folder, "dashboards"));
+  const files = await writeDashboards(keep ?? join(stage.layout.folder, "dashboards"));
   if (stage.broken.has("rename-metric")) renameMetric(files);
   for (const file of files) stage.transcript.say(`wrote ${file}`);
+  if (keep === undefined)
+    stage.transcript.say("they go when the demo ends; --dashboards FOLDER keeps them, dashboards/grafana has them too");
   await stage.judge("dashboard JSON loads through the SDK's types", () => dashboardsLoad(files));
 }
 
