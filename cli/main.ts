@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from "commander";
-import { CodedError, renderError } from "../core/base/errors.ts";
+import { CodedError, codedSystemError, renderError } from "../core/base/errors.ts";
 import { VERSION } from "./version.ts";
 
 /** What a command ends with; every command uses these and no other. */
@@ -7,7 +7,7 @@ export const EXIT = { ok: 0, refused: 1, badInput: 2 } as const;
 
 /** Codes whose cause is the caller's input or machine: exit 2 and nothing started. */
 const BAD_INPUT =
-  /^(CONFIG_|CLI_|REF_|CLUSTER_|SLO_|NET_|CA_JWKS_|IDENTITY_FILE|PORT_IN_USE|ADDRESS_NOT_AVAILABLE|BINARY_MISSING|DISK_FULL)/;
+  /^(CONFIG_|CLI_|REF_|CLUSTER_|SLO_|NET_|ID_INVALID|CA_JWKS_|IDENTITY_FILE|FILE_NOT_USABLE|PORT_|ADDRESS_NOT_AVAILABLE|BINARY_MISSING|DISK_FULL)/;
 
 /**
  * The command line. Services and commands are loaded when they are called, so that none pays for another's imports.
@@ -21,8 +21,9 @@ export async function main(args: readonly string[]): Promise<number> {
     return Number(process.exitCode ?? EXIT.ok);
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.ok : EXIT.badInput;
-    process.stderr.write(`${renderError(thrown)}\n`);
-    return thrown instanceof CodedError && BAD_INPUT.test(thrown.code) ? EXIT.badInput : EXIT.refused;
+    const error = codedSystemError(thrown, `outrider ${args[0]}`);
+    process.stderr.write(`${renderError(error)}\n`);
+    return error instanceof CodedError && BAD_INPUT.test(error.code) ? EXIT.badInput : EXIT.refused;
   }
 }
 

@@ -4,6 +4,7 @@ import { CodedError } from "../core/base/errors.ts";
 import { formatRepository, parseReference } from "../core/images/reference.ts";
 import { createRegistryClient } from "../core/images/registry-client.ts";
 import { type Finding, type ScanResult, SEVERITIES, type Severity } from "../core/policy/evidence.ts";
+import { trivyEnvironment } from "../scanner/environment.ts";
 import { openScanStore } from "../scanner/store.ts";
 import { type ScanTarget, scanWithTrivy } from "../scanner/trivy.ts";
 import type { RegistrySetting } from "./registry-option.ts";
@@ -12,29 +13,10 @@ import type { ScanOptions } from "./scan.ts";
 /** Longest time to resolve the reference, in milliseconds. */
 export const RESOLVE_DEADLINE_MS = MINUTE_MS;
 
-/** A folder that nobody can have put credentials into. */
-const NO_FOLDER = "/nonexistent/outrider";
-
-/** What trivy may see of our environment; registry credentials only where they are given for it. */
-const PASSED_ON = [
-  "PATH",
-  "HOME",
-  "TMPDIR",
-  "HTTPS_PROXY",
-  "HTTP_PROXY",
-  "NO_PROXY",
-  "SSL_CERT_FILE",
-  "TRIVY_USERNAME",
-  "TRIVY_PASSWORD",
-  "TRIVY_DB_REPOSITORY",
-  "TRIVY_JAVA_DB_REPOSITORY",
-  "TRIVY_CACHE_DIR",
-];
-
 /** Exit code 0 when nothing is as bad as `--fail-on`, 1 when something is or the scan failed, 2 for wrong input. */
 export async function scan(image: string, options: ScanOptions): Promise<void> {
   const target = await resolveTarget(image, options.registry);
-  const trivy = { env: environment(), offline: options.offline, clock: systemClock };
+  const trivy = { env: trivyEnvironment(process.env), offline: options.offline, clock: systemClock };
   const cache = options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir };
   const result = await scanWithTrivy(target, { ...trivy, ...cache }, new AbortController().signal);
   if (options.store !== undefined) keep(options.store, result);
@@ -59,15 +41,6 @@ async function resolveTarget(image: string, registries: readonly RegistrySetting
   } finally {
     await client.close();
   }
-}
-
-/** No Docker configuration, so that trivy finds no credentials it was not given. */
-function environment(): Record<string, string> {
-  const passed = PASSED_ON.flatMap((name) => {
-    const value = process.env[name];
-    return value === undefined ? [] : [[name, value] as const];
-  });
-  return { ...Object.fromEntries(passed), DOCKER_CONFIG: NO_FOLDER };
 }
 
 function keep(file: string, result: ScanResult): void {

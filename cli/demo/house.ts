@@ -11,6 +11,7 @@ import { applyToManifests } from "./sabotage-manifests.ts";
 import { Stage } from "./stage.ts";
 import { createSupervisor, type Supervisor } from "./supervisor.ts";
 import { createTokenIssuer, type TokenIssuer } from "./tokens.ts";
+import { startTraffic, type Traffic } from "./traffic.ts";
 import type { Transcript } from "./transcript.ts";
 import type { VerdictBook } from "./verdicts.ts";
 import { createWorkspace } from "./workspace.ts";
@@ -28,7 +29,7 @@ export interface House {
   startMesh(): Promise<void>;
   applyFreeze(): void;
   announce(): void;
-  keepTraffic(): { stop(): Promise<void> };
+  keepTraffic(): Traffic;
   close(): Promise<void>;
 }
 
@@ -128,19 +129,10 @@ function announce(transcript: Transcript, supervisor: Supervisor, layout: Layout
 }
 
 /** A little traffic, so that the page has something to show. */
-function keepTraffic(stage: Stage): { stop(): Promise<void> } {
-  let on = true;
-  const running = (async () => {
-    while (on) {
-      await stage.call("batch", "web", { count: 5, concurrency: 2, method: "POST", path: "/pay" }).catch(() => {});
-      await stage.call("batch", "payments", { method: "POST", path: "/pay" }).catch(() => {});
-      await new Promise((resolve) => setTimeout(resolve, STAY_TRAFFIC_PAUSE_MS));
-    }
-  })();
-  return {
-    stop: async () => {
-      on = false;
-      await running;
-    },
-  };
+function keepTraffic(stage: Stage): Traffic {
+  const plan = { method: "POST", path: "/pay" } as const;
+  return startTraffic(async () => {
+    await stage.call("batch", "web", { ...plan, count: 5, concurrency: 2 });
+    await stage.call("batch", "payments", plan);
+  }, STAY_TRAFFIC_PAUSE_MS);
 }

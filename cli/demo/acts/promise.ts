@@ -2,6 +2,7 @@ import type { AlertView } from "../../../collector/overview.ts";
 import { ask, pause, until } from "../client.ts";
 import { TIME_SCALE } from "../layout.ts";
 import type { Stage } from "../stage.ts";
+import { startTraffic } from "../traffic.ts";
 import type { Finding } from "../verdicts.ts";
 import { overview } from "./observe.ts";
 
@@ -20,7 +21,7 @@ export async function promiseAct(stage: Stage): Promise<void> {
     "Promise",
     `payments: 99.9 % over 30 days; windows run ${TIME_SCALE} times faster (1 h in ${3600 / TIME_SCALE} s)`,
   );
-  const traffic = startTraffic(stage);
+  const traffic = startTraffic(() => stage.call("batch", "web", WAVE), WAVE_PAUSE_MS);
   try {
     await stage.judge("alert pending → firing → resolved", () => alertLives(stage));
   } finally {
@@ -82,19 +83,3 @@ function unexplained(alert: AlertView): string[] {
 
 const setFault = (stage: Stage, share: number) =>
   ask(`${stage.control("payments")}/fault?share=${share}`, { method: "POST" });
-
-function startTraffic(stage: Stage): { stop(): Promise<void> } {
-  let on = true;
-  const running = (async () => {
-    while (on) {
-      await stage.call("batch", "web", WAVE).catch(() => {});
-      await pause(WAVE_PAUSE_MS);
-    }
-  })();
-  return {
-    stop: async () => {
-      on = false;
-      await running;
-    },
-  };
-}

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { ask, until } from "../client.ts";
 import { WORKLOADS } from "../layout.ts";
 import type { Stage } from "../stage.ts";
+import { startTraffic } from "../traffic.ts";
 import type { Finding } from "../verdicts.ts";
 import { certificateOf } from "./sidecar-admin.ts";
 
@@ -14,9 +15,16 @@ const PEM_BLOCK = /-----BEGIN CERTIFICATE-----/g;
 /** A new root and new certificates for every sidecar, while requests go through all of them. */
 export async function rotationUnderTraffic(stage: Stage): Promise<Finding> {
   const before = await serials(stage);
-  const traffic = startTraffic(stage);
+  const tally = { ok: 0, failed: 0 };
+  const wave = async () => {
+    const { statuses } = await stage.call("batch", "web", WAVE);
+    for (const [status, count] of Object.entries(statuses)) tally[status === "200" ? "ok" : "failed"] += count;
+  };
+  const traffic = startTraffic(wave, 0);
   const renewed = await renewAll(stage, before);
-  const { ok, failed } = await traffic.stop();
+  await traffic.stop();
+  await wave(); // one that sees nothing but the new certificates
+  const { ok, failed } = tally;
   const roots = readFileSync(stage.layout.bundleFile, "utf8").match(PEM_BLOCK)?.length ?? 0;
   const got = `${renewed ? "new serials" : "serials unchanged"}, ${roots} roots, ${ok} requests, ${failed} failed`;
   return { ok: renewed && roots === 2 && ok > 0 && failed === 0, got };
@@ -40,25 +48,4 @@ async function serials(stage: Stage): Promise<readonly string[]> {
 async function allChanged(stage: Stage, before: readonly string[]): Promise<true | undefined> {
   const now = await serials(stage);
   return now.every((serial, index) => serial !== before[index]) ? true : undefined;
-}
-
-/** Waves of requests through every hop until stopped; at least one wave runs after the last certificate changed. */
-function startTraffic(stage: Stage): { stop(): Promise<{ ok: number; failed: number }> } {
-  const tally = { ok: 0, failed: 0 };
-  let on = true;
-  const wave = async () => {
-    const { statuses } = await stage.call("batch", "web", WAVE);
-    for (const [status, count] of Object.entries(statuses)) tally[status === "200" ? "ok" : "failed"] += count;
-  };
-  const running = (async () => {
-    while (on) await wave();
-    await wave();
-  })();
-  return {
-    stop: async () => {
-      on = false;
-      await running;
-      return tally;
-    },
-  };
 }
