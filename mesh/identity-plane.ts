@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { HOUR_MS } from "../core/base/clock.ts";
+import { codedSystemError } from "../core/base/errors.ts";
 import { writeFileAtomically } from "../core/identity/atomic-file.ts";
 import { type Authority, createAuthority } from "../core/identity/authority.ts";
 import type { SvidSource } from "../core/identity/svid.ts";
@@ -22,7 +23,7 @@ export interface IdentityPlane {
   rotateRoot(): Promise<{ readonly bundle: readonly string[]; readonly signsFromMs: number }>;
 }
 
-/** @throws {CodedError} IDENTITY_FILE, DISK_FULL */
+/** @throws {CodedError} IDENTITY_FILE, FILE_NOT_USABLE, DISK_FULL */
 export function openIdentityPlane({ config, clock, opened, emit, log }: MeshSetting): IdentityPlane {
   const { trustDomain, stateDir, ca, snapshots } = config;
   const authority = createAuthority({ trustDomain, stateDir, certificateTtlMs: ca.certificateTtl, clock });
@@ -38,6 +39,7 @@ export function openIdentityPlane({ config, clock, opened, emit, log }: MeshSett
   };
   const maintain = async () => {
     if (authority.maintain()) await announce();
+    else writeBundle(authority, config.bundleFile); // an earlier write may have met a full disk
   };
   const failed = (err: unknown) => log.error({ err }, "roots not maintained");
   const maintenance = setInterval(() => maintain().catch(failed), MAINTENANCE_MS);
@@ -54,7 +56,11 @@ export function openIdentityPlane({ config, clock, opened, emit, log }: MeshSett
 }
 
 function writeBundle(authority: Authority, file: string): void {
-  mkdirSync(dirname(file), { recursive: true });
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+  } catch (thrown) {
+    throw codedSystemError(thrown, dirname(file));
+  }
   writeFileAtomically(file, authority.bundle().join(""), WORLD_READABLE);
 }
 

@@ -42,6 +42,14 @@ export const BASE_ERRORS = {
     means: "the configured address is not one of this machine",
     fix: "use an address of this machine; on macOS add the loopback alias: sudo ifconfig lo0 alias ADDRESS",
   },
+  PORT_FORBIDDEN: {
+    means: "this user may not listen on the configured port",
+    fix: "choose a port of 1024 or above, or grant CAP_NET_BIND_SERVICE",
+  },
+  FILE_NOT_USABLE: {
+    means: "a file or folder that the configuration names cannot be read or written by this user",
+    fix: "check that the path is a folder where one is meant, its permissions, and that its disk is not read-only",
+  },
   DISK_FULL: {
     means: "the disk that holds the state folder is full",
     fix: "free disk space, or point the data folder at another disk",
@@ -73,7 +81,18 @@ const SYSTEM_CODES: Readonly<Record<string, BaseCode>> = {
   EADDRINUSE: "PORT_IN_USE",
   EADDRNOTAVAIL: "ADDRESS_NOT_AVAILABLE",
   ENOSPC: "DISK_FULL",
+  EDQUOT: "DISK_FULL",
+  EFBIG: "DISK_FULL",
+  EACCES: "FILE_NOT_USABLE",
+  EPERM: "FILE_NOT_USABLE",
+  EROFS: "FILE_NOT_USABLE",
+  ENOTDIR: "FILE_NOT_USABLE",
+  EISDIR: "FILE_NOT_USABLE",
+  EEXIST: "FILE_NOT_USABLE",
 };
+
+/** The same errno means another thing where an address is asked for. */
+const LISTEN_CODES: Readonly<Record<string, BaseCode>> = { EACCES: "PORT_FORBIDDEN", EPERM: "PORT_FORBIDDEN" };
 
 /**
  * Gives a system error (errno) its Outrider code and fix; any other error passes through unchanged.
@@ -81,8 +100,9 @@ const SYSTEM_CODES: Readonly<Record<string, BaseCode>> = {
  * @param what  the thing first: "admission webhook 127.0.0.1:8443"
  */
 export function codedSystemError(thrown: unknown, what: string): Error {
-  const errno = (thrown as { code?: unknown } | undefined)?.code;
-  const known = typeof errno === "string" ? SYSTEM_CODES[errno] : undefined;
+  const { code, syscall } = (thrown ?? {}) as { code?: unknown; syscall?: unknown };
+  const errno = typeof code === "string" ? code : "";
+  const known = (syscall === "listen" || syscall === "bind" ? LISTEN_CODES[errno] : undefined) ?? SYSTEM_CODES[errno];
   if (known === undefined) return asError(thrown);
   return new CodedError(known, `${what}: ${messageOf(thrown)}`, BASE_ERRORS[known].fix, { cause: thrown });
 }

@@ -47,10 +47,10 @@ export interface AuthorityOptions {
   readonly clock: Clock;
 }
 
-/** Opens the authority kept in `stateDir`, or makes its first root. @throws {CodedError} IDENTITY_FILE, DISK_FULL */
+/** Opens the authority kept in `stateDir`, or makes its first root. @throws {CodedError} IDENTITY_FILE, FILE_NOT_USABLE, DISK_FULL */
 export function createAuthority(options: AuthorityOptions): Authority {
   const { trustDomain, stateDir, clock } = options;
-  let roots = loadRoots(stateDir);
+  let roots = loadRoots(stateDir, trustDomain);
   const save = (next: readonly Root[]) => {
     saveRoots(stateDir, next);
     roots = next;
@@ -64,10 +64,12 @@ export function createAuthority(options: AuthorityOptions): Authority {
     const before = roots;
     const kept = keepLive(roots, clock());
     if (kept.length < roots.length || kept.some((root, index) => root !== roots[index])) save(kept);
+    if (hasEnded(roots, clock())) save([createRoot(trustDomain, clock(), ROOT_TTL_MS, clock()), ...roots]);
     if (isDue(roots, clock())) rotate();
     return roots.length !== before.length || roots[0]?.name !== before[0]?.name;
   };
   if (roots.length === 0) save([createRoot(trustDomain, clock(), ROOT_TTL_MS, clock())]);
+  else maintain(); // what came due while nobody ran
   return {
     trustDomain,
     bundle: () => roots.map((root) => root.certificatePem),
@@ -94,6 +96,11 @@ function isRotating(roots: readonly Root[], nowMs: number): boolean {
 function isDue(roots: readonly Root[], nowMs: number): boolean {
   if (isRotating(roots, nowMs) || roots.length >= MOST_LIVE_ROOTS) return false;
   return signingRoot(roots, nowMs).notAfterMs - nowMs < ROOT_RENEWAL_MS;
+}
+
+/** Nothing the signing root signs is valid any more: nobody can be cut off by a new one at once. */
+function hasEnded(roots: readonly Root[], nowMs: number): boolean {
+  return signingRoot(roots, nowMs).notAfterMs <= nowMs;
 }
 
 /** Retired roots gone; of those that stay, only the signing one and its successor keep their keys. */

@@ -26,12 +26,14 @@ export interface IssuedCertificate {
 
 const BACK_DATED_MS = 5 * MINUTE_MS;
 
-/** One leaf. Runs once per workload and renewal; about 0.1 ms, most of it the P-256 signature. */
+/** One leaf, which ends before its root does or leaves the bundle. Runs once per workload and renewal; about 0.1 ms, most of it the P-256 signature. */
 export function signLeaf(request: LeafRequest, root: Root, nowMs: number): IssuedCertificate {
   parseSpiffeId(request.spiffeId);
   const serial = newSerial();
   const notBeforeMs = wholeSeconds(nowMs - BACK_DATED_MS);
-  const notAfterMs = wholeSeconds(Math.min(nowMs + request.ttlMs, root.notAfterMs));
+  const notAfterMs = wholeSeconds(
+    Math.min(nowMs + request.ttlMs, root.notAfterMs, root.retireAtMs ?? Number.POSITIVE_INFINITY),
+  );
   const leaf = certify(
     {
       serial,

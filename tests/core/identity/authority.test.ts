@@ -100,6 +100,58 @@ describe("the root", () => {
     expect(open).toThrow(expect.objectContaining({ code: "CONFIG_INVALID" }));
   });
 
+  const damage: [given: string, change: (root: Record<string, unknown>) => object | undefined, problem: string][] = [
+    ["none at all", () => undefined, "expected at least one root"],
+    ["a certificate cut short", (root) => ({ ...root, certificatePem: "-----BEGIN" }), "not readable"],
+    ["a key that is none", (root) => ({ ...root, keyPem: "secret" }), "not readable"],
+    [
+      "another's key",
+      (root) => ({ ...root, keyPem: KEYS.privateKey.export({ type: "pkcs8", format: "pem" }) }),
+      "its key is another's",
+    ],
+    ["a longer life", (root) => ({ ...root, notAfterMs: 9e12 }), "ends at another time"],
+  ];
+  it.each(damage)("with %s is reported when the authority opens, not when it signs", (_given, change, problem) => {
+    const file = join(stateDir, "roots.json");
+    const [root] = (JSON.parse(readFileSync(file, "utf8")) as { roots: Record<string, unknown>[] }).roots;
+    const changed = change(root ?? {});
+    writeFileSync(file, JSON.stringify({ roots: changed === undefined ? [] : [changed] }));
+    expect(open).toThrow(problem);
+  });
+
+  it("of another trust domain is not taken for this one's", () => {
+    const other = { trustDomain: "bank.test", stateDir, certificateTtlMs: TTL_MS, clock: () => nowMs };
+    expect(() => createAuthority(other)).toThrow("expected a root of trust domain bank.test");
+  });
+
+  it("in a folder that cannot be used is reported with a code", () => {
+    const under = join(stateDir, "roots.json", "state");
+    const options = { trustDomain: "shop.test", stateDir: under, certificateTtlMs: TTL_MS, clock: () => nowMs };
+    expect(() => createAuthority(options)).toThrow(expect.objectContaining({ code: "FILE_NOT_USABLE" }));
+  });
+
+  it("that ended while nobody ran is followed by one that signs at once", () => {
+    nowMs += ROOT_TTL_MS + HOUR_MS;
+    const reopened = open();
+    expect(accepts(reopened.bundle(), issue(reopened))).toBe(true);
+  });
+
+  it("that was to leave while nobody ran has left after the restart", () => {
+    const { signsFromMs } = authority.rotate();
+    nowMs = signsFromMs + 2 * HOUR_MS;
+    expect(open().bundle()).toHaveLength(1);
+  });
+
+  it("signs nothing that would outlive its place in the bundle, though certificates live longer now", () => {
+    authority.rotate();
+    const options = { trustDomain: "shop.test", stateDir, certificateTtlMs: 24 * HOUR_MS, clock: () => nowMs };
+    const reopened = createAuthority(options);
+    const issued = reopened.issue({ spiffeId: GOOD_ID, podUid: "uid-1", publicKey, ttlMs: 24 * HOUR_MS });
+    nowMs = issued.notAfterMs - 1;
+    reopened.maintain();
+    expect(accepts(reopened.bundle(), issued)).toBe(true);
+  });
+
   it("rotates: at no time does a bundle of the moment before meet a certificate it does not trust", () => {
     const known: { bundle: readonly string[]; leaf: IssuedCertificate; atMs: number }[] = [];
     authority.rotate();
