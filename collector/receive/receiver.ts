@@ -7,15 +7,15 @@ import { readBody } from "./body.ts";
 import type { Balance, Tally } from "./tally.ts";
 import { rejectedCount } from "./tally.ts";
 
-const SIGNALS: Readonly<Record<string, OtlpSignal>> = {
-  "/v1/traces": "traces",
-  "/v1/metrics": "metrics",
-  "/v1/logs": "logs",
-};
-const ENCODINGS: Readonly<Record<string, OtlpEncoding>> = {
-  "application/x-protobuf": "protobuf",
-  "application/json": "json",
-};
+const SIGNALS: ReadonlyMap<string, OtlpSignal> = new Map([
+  ["/v1/traces", "traces"],
+  ["/v1/metrics", "metrics"],
+  ["/v1/logs", "logs"],
+]);
+const ENCODINGS: ReadonlyMap<string, OtlpEncoding> = new Map([
+  ["application/x-protobuf", "protobuf"],
+  ["application/json", "json"],
+]);
 const CONTENT_TYPE = { protobuf: "application/x-protobuf", json: "application/json" } as const;
 
 /** Seconds a sender should wait when the collector is short of memory or disk. */
@@ -32,8 +32,8 @@ export interface ReceiverDeps {
 
 /** OTLP/HTTP. Only 503 is answered for what is worth sending again. @see https://opentelemetry.io/docs/specs/otlp/#otlphttp */
 export async function receive(request: IncomingMessage, response: ServerResponse, deps: ReceiverDeps): Promise<void> {
-  const signal = SIGNALS[(request.url ?? "").split("?")[0] ?? ""];
-  const encoding = ENCODINGS[(request.headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase() ?? ""];
+  const signal = SIGNALS.get((request.url ?? "").split("?")[0] ?? "");
+  const encoding = ENCODINGS.get((request.headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase() ?? "");
   if (signal === undefined)
     return refuse(response, 404, "json", "no such path; POST /v1/traces, /v1/metrics or /v1/logs");
   if (request.method !== "POST") return refuse(response, 405, encoding ?? "json", "only POST is accepted");

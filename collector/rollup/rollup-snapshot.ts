@@ -1,11 +1,10 @@
 import type { Rollup } from "./rollup.ts";
-import type { Family, Labels, Series } from "./series.ts";
-import { seriesOf } from "./series.ts";
+import { type Family, type Labels, OVERFLOW_LABELS, type Series, seriesOf } from "./series.ts";
 import type { Stream, StreamValue } from "./stream.ts";
 
 /** A rollup as JSON; times in nanoseconds are decimal strings there. */
 export interface RollupSnapshot {
-  readonly families: readonly (Omit<Family, "series"> & { readonly series: readonly SeriesRecord[] })[];
+  readonly families: readonly (Omit<Family, "series" | "room"> & { readonly series: readonly SeriesRecord[] })[];
   readonly streams: readonly StreamRecord[];
   readonly senders: readonly (readonly [sender: string, seenMs: number])[];
 }
@@ -16,12 +15,12 @@ type StreamRecord = readonly [key: string, family: string, labels: Labels, seenM
 
 export function snapshotRollup({ families, streams, senders }: Rollup): RollupSnapshot {
   return {
-    families: [...families.values()].map((family) => ({
+    families: [...families.values()].map(({ room, series, ...family }) => ({
       ...family,
-      series: [...family.series.values()].map(recordOf),
+      series: [...series.values()].map(recordOf),
     })),
-    streams: [...streams].map(([key, { series, seenMs, last }]): StreamRecord => {
-      return [key, series.family.name, series.labels, seenMs, last === undefined ? null : lastRecordOf(last)];
+    streams: [...streams].map(([key, { series, labels, seenMs, last }]): StreamRecord => {
+      return [key, series.family.name, labels, seenMs, last === undefined ? null : lastRecordOf(last)];
     }),
     senders: [...senders],
   };
@@ -30,16 +29,18 @@ export function snapshotRollup({ families, streams, senders }: Rollup): RollupSn
 /** Puts a snapshot into an empty rollup. */
 export function restoreRollup(rollup: Rollup, snapshot: RollupSnapshot): void {
   for (const { series, ...rest } of snapshot.families) {
-    const family: Family = { ...rest, series: new Map() };
+    const family: Family = { ...rest, series: new Map(), room: rollup.room };
     rollup.families.set(family.name, family);
     for (const record of series) restoreSeries(family, record);
   }
   for (const [key, name, labels, seenMs, last] of snapshot.streams) {
     const family = rollup.families.get(name);
     if (family === undefined) continue;
-    const stream: Stream = { series: seriesOf(family, labels), seenMs };
+    const series = seriesOf(family, labels);
+    const own = series.labels === OVERFLOW_LABELS ? labels : series.labels;
+    const stream: Stream = { series, labels: own, seenMs };
     if (last !== null) stream.last = lastOf(last);
-    rollup.streams.set(key, stream);
+    rollup.restore(key, stream);
   }
   for (const [sender, seenMs] of snapshot.senders) rollup.senders.set(sender, seenMs);
 }

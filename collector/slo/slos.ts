@@ -3,7 +3,7 @@ import { type HistorySnapshot, SloHistory } from "../../core/slo/history.ts";
 import { type Counts, compilePatterns, NO_EVENTS, type Objective } from "../../core/slo/objective.ts";
 import { countAtOrBelow } from "../rollup/histogram.ts";
 import type { Increment } from "../rollup/rollup.ts";
-import type { Labels, Series } from "../rollup/series.ts";
+import type { Labels } from "../rollup/series.ts";
 
 /** One objective with its events. */
 export interface TrackedSlo {
@@ -31,8 +31,8 @@ export class SloTracker {
   readonly timeScale: number;
   #slos = new Map<string, TrackedSlo>();
   #routes: Route[] = [];
-  /** Which objectives a series counts toward is worked out once per series. */
-  #sinks = new WeakMap<Series, readonly Sink[]>();
+  /** Which objectives increments count toward is worked out once per stream: its labels are one object. */
+  #sinks = new WeakMap<Labels, readonly Sink[]>();
 
   constructor(objectives: readonly Objective[], timeScale: number) {
     this.timeScale = timeScale;
@@ -53,7 +53,7 @@ export class SloTracker {
 
   /** Per increment. */
   add(increment: Increment, nowMs: number): void {
-    for (const { tracked, classify } of this.#sinksOf(increment.series)) {
+    for (const { tracked, classify } of this.#sinksOf(increment)) {
       const counts = classify(increment);
       tracked.totals = { good: tracked.totals.good + counts.good, bad: tracked.totals.bad + counts.bad };
       if (increment.undated) continue;
@@ -89,11 +89,11 @@ export class SloTracker {
     return { objective, history, contributors: new Contributors(this.timeScale), totals: NO_EVENTS };
   }
 
-  #sinksOf(series: Series): readonly Sink[] {
-    const known = this.#sinks.get(series);
+  #sinksOf({ metric, labels }: Increment): readonly Sink[] {
+    const known = this.#sinks.get(labels);
     if (known !== undefined) return known;
-    const sinks = this.#routes.flatMap((route) => route(series.family.name, series.labels) ?? []);
-    this.#sinks.set(series, sinks);
+    const sinks = this.#routes.flatMap((route) => route(metric, labels) ?? []);
+    this.#sinks.set(labels, sinks);
     return sinks;
   }
 }

@@ -9,6 +9,10 @@ const CUMULATIVE = 2;
 /** @see metrics data model, "Exponential Scale": the range that implementations must support */
 const [SCALE_MIN, SCALE_MAX] = [-10, 20];
 const DELTA = 1;
+/** The largest count that the protocol's 64 bits hold; counters of doubles are held to it too. */
+export const COUNT_MAX = 2 ** 64;
+/** Most buckets of one histogram point; SDKs use 160 and fewer. */
+export const HISTOGRAM_BUCKET_LIMIT = 2_048;
 
 /** A metric, or the number of points that cannot be used: summaries, and points without temporality. */
 export function readMetric(raw: RawMessage): (ReceivedMetric | number)[] {
@@ -26,10 +30,12 @@ export function readMetric(raw: RawMessage): (ReceivedMetric | number)[] {
   if (temporality === undefined) return [points.length];
   const common = { name, unit, help, temporality };
   if (kind === "sum") {
-    return [{ ...common, kind, monotonic: data["isMonotonic"] === true, points: points.map(numberPointOf) }];
+    const monotonic = data["isMonotonic"] === true;
+    const usable = points.map(numberPointOf).filter(({ value }) => !monotonic || isCount(value));
+    return [{ ...common, kind, monotonic, points: usable }, points.length - usable.length];
   }
   if (kind === "exponential") {
-    const usable = points.map(exponentialPointOf).filter(({ scale }) => scale >= SCALE_MIN && scale <= SCALE_MAX);
+    const usable = points.map(exponentialPointOf).filter(isUsable);
     return [{ ...common, kind, points: usable }, points.length - usable.length];
   }
   const histograms = points.map(histogramPointOf).filter((point) => point !== undefined);
@@ -64,17 +70,46 @@ function numberOf(value: unknown): number {
   return typeof value === "number" ? value : 0;
 }
 
+/** One infinite observation makes a sum that says nothing. */
+function sumOf(value: unknown): number {
+  return Number.isFinite(value) ? (value as number) : 0;
+}
+
 function numberPointOf(raw: RawMessage): NumberPoint {
   const value = numberOf(raw["asInt"] ?? raw["asDouble"]);
   return { attributes: attributesOf(raw["attributes"]), ...timesOf(raw), value };
 }
 
-/** `undefined` when counts and bounds do not belong together. */
+/** What a counter can say: one that is not a number, or fell below zero, would spoil every sum it enters. */
+function isCount(value: number): boolean {
+  return value >= 0 && value <= COUNT_MAX;
+}
+
+/** Fewer in the buckets than the count says is possible (negative values are not kept), more is not. */
+function fits(counts: readonly number[], count: number): boolean {
+  if (counts.length > HISTOGRAM_BUCKET_LIMIT || !isCount(count)) return false;
+  return counts.reduce((sum, one) => sum + one, 0) <= count;
+}
+
+function isUsable({ scale, counts, zeroCount, count }: ExponentialPoint): boolean {
+  return (
+    scale >= SCALE_MIN && scale <= SCALE_MAX && fits([zeroCount, ...counts.slice(0, HISTOGRAM_BUCKET_LIMIT + 1)], count)
+  );
+}
+
+function rise(bounds: readonly number[]): boolean {
+  return bounds.every(
+    (bound, index) => Number.isFinite(bound) && bound > (bounds[index - 1] ?? Number.NEGATIVE_INFINITY),
+  );
+}
+
+/** `undefined` when counts and bounds do not belong together, or are none. */
 function histogramPointOf(raw: RawMessage): HistogramPoint | undefined {
   const bounds = (raw["explicitBounds"] as number[] | undefined) ?? [];
   const counts = (raw["bucketCounts"] as number[] | undefined) ?? [];
   if (counts.length !== 0 && counts.length !== bounds.length + 1) return undefined;
-  const [count, sum] = [numberOf(raw["count"]), numberOf(raw["sum"])];
+  const [count, sum] = [numberOf(raw["count"]), sumOf(raw["sum"])];
+  if (!fits(counts, count) || bounds.length > HISTOGRAM_BUCKET_LIMIT || !rise(bounds)) return undefined;
   return { attributes: attributesOf(raw["attributes"]), ...timesOf(raw), count, sum, bounds, counts };
 }
 
@@ -85,7 +120,7 @@ function exponentialPointOf(raw: RawMessage): ExponentialPoint {
     attributes: attributesOf(raw["attributes"]),
     ...timesOf(raw),
     count: numberOf(raw["count"]),
-    sum: numberOf(raw["sum"]),
+    sum: sumOf(raw["sum"]),
     scale: numberOf(raw["scale"]),
     zeroCount: numberOf(raw["zeroCount"]),
     offset: numberOf(positive["offset"]),

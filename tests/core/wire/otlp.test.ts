@@ -140,7 +140,7 @@ describe("attribute values that OTLP allows are all accepted", () => {
 });
 
 describe("metrics", () => {
-  const exponential = { ...POINT, count: 6, sum: 1.5, scale: 3, zeroCount: 1, offset: -30, counts: [1, 0, 4, 300] };
+  const exponential = { ...POINT, count: 306, sum: 1.5, scale: 3, zeroCount: 1, offset: -30, counts: [1, 0, 4, 300] };
   const sent: MetricData[] = [
     {
       name: "requests",
@@ -181,7 +181,13 @@ describe("metrics", () => {
         fc.integer({ min: -10, max: 20 }),
         fc.integer({ min: -1e6, max: 1e6 }),
         (values, scale, offset) => {
-          const point = { ...exponential, counts: values, scale, offset };
+          const point = {
+            ...exponential,
+            count: 1 + values.reduce((sum, one) => sum + one, 0),
+            counts: values,
+            scale,
+            offset,
+          };
           const metric: MetricData = { name: "d", unit: "s", kind: "exponential", points: [point] };
           expect(decodeMetrics(encodeMetrics({}, [metric]), "protobuf").parts[0]?.items[0]?.points).toEqual([point]);
         },
