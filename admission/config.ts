@@ -12,20 +12,35 @@ const sidecar = z.strictObject({
   verify: z.boolean().default(true),
 });
 
-/** `admission` service configuration; relative paths resolve against the file's own folder. */
-const admissionSchema = z.strictObject({
-  listen: hostPortField,
-  serverNames: z.array(z.string().min(1)).min(1, "expected at least one name or address"),
-  stateDir: z.string().min(1),
-  caFile: z.string().min(1),
-  admin: z.strictObject({ listen: hostPortField }),
-  policies: folder,
-  cluster: folder.optional(),
-  registries: z.array(z.strictObject({ host: z.string().min(1), plainHttp: z.boolean().default(false) })).default([]),
-  scanStore: z.string().min(1).optional(),
-  sidecar: sidecar.optional(),
-  collector: z.url("expected a URL").optional(),
+/** Scans of images without scan evidence, in the background; their results go to `scanStore`. */
+const trivy = z.strictObject({
+  /** Found on PATH when it has no slash. */
+  path: z.string().min(1).default("trivy"),
+  cacheDir: z.string().min(1).optional(),
+  /** Use the database as it is. */
+  offline: z.boolean().default(false),
 });
+
+/** `admission` service configuration; relative paths resolve against the file's own folder. */
+const admissionSchema = z
+  .strictObject({
+    listen: hostPortField,
+    serverNames: z.array(z.string().min(1)).min(1, "expected at least one name or address"),
+    stateDir: z.string().min(1),
+    caFile: z.string().min(1),
+    admin: z.strictObject({ listen: hostPortField }),
+    policies: folder,
+    cluster: folder.optional(),
+    registries: z.array(z.strictObject({ host: z.string().min(1), plainHttp: z.boolean().default(false) })).default([]),
+    scanStore: z.string().min(1).optional(),
+    trivy: trivy.optional(),
+    sidecar: sidecar.optional(),
+    collector: z.url("expected a URL").optional(),
+  })
+  .refine(({ trivy, scanStore }) => trivy === undefined || scanStore !== undefined, {
+    path: ["scanStore"],
+    message: "expected a file: trivy needs a place for its results",
+  });
 
 export type AdmissionConfig = z.output<typeof admissionSchema>;
 
@@ -40,5 +55,15 @@ export function readAdmissionConfig(file: string): AdmissionConfig {
     policies: { folder: at(config.policies.folder) },
     ...(config.cluster === undefined ? {} : { cluster: { folder: at(config.cluster.folder) } }),
     ...(config.scanStore === undefined ? {} : { scanStore: at(config.scanStore) }),
+    ...(config.trivy === undefined ? {} : { trivy: trivyAt(config.trivy, at) }),
+  };
+}
+
+function trivyAt(config: NonNullable<AdmissionConfig["trivy"]>, at: (path: string) => string) {
+  const { path, cacheDir } = config;
+  return {
+    ...config,
+    path: path.includes("/") ? at(path) : path,
+    ...(cacheDir === undefined ? {} : { cacheDir: at(cacheDir) }),
   };
 }

@@ -1,6 +1,6 @@
 import { asError } from "../core/base/errors.ts";
 import type { ImageReference } from "../core/images/reference.ts";
-import type { ImageEvidence } from "../core/policy/evidence.ts";
+import type { Digest, ImageEvidence } from "../core/policy/evidence.ts";
 import type { Authority, ImagePolicy } from "../core/policy/image-policy-schema.ts";
 import type { Subject } from "./containers.ts";
 import type { RegoFinding, RegoRunner } from "./rego.ts";
@@ -14,6 +14,8 @@ export const EVIDENCE_CONCURRENCY = 16;
 export interface EvidenceSource {
   /** Never throws; what could not be found out by `signal`'s time is `failed`. */
   collect(image: ImageReference, authorities: readonly Authority[], signal: AbortSignal): Promise<ImageEvidence>;
+  /** Has a digest scanned in the background. @returns what is being done about it, in words */
+  wantScan?(image: ImageReference, digest: Digest): string;
 }
 
 /** Everything learnt about a subject before it is judged. */
@@ -75,9 +77,23 @@ function evidenceFor(rule: ImageRule, source: EvidenceSource, signal: AbortSigna
   return Promise.all(
     policies.map(async (policy) => ({
       policy,
-      evidence: await source.collect(reference, policy.spec.authorities, signal),
+      evidence: withScanWanted(await source.collect(reference, policy.spec.authorities, signal), policy, (digest) =>
+        source.wantScan?.(reference, digest),
+      ),
     })),
   );
+}
+
+/** Where a policy asks for a scan and there is none, one is asked for; the answer says so. It does not wait for it. */
+function withScanWanted(
+  evidence: ImageEvidence,
+  policy: ImagePolicy,
+  want: (digest: Digest) => string | undefined,
+): ImageEvidence {
+  const { digest, scan } = evidence;
+  if (policy.spec.scan === undefined || digest.kind !== "found" || scan.kind !== "absent") return evidence;
+  const state = want(digest.value);
+  return state === undefined ? evidence : { ...evidence, scan: { kind: "absent", why: `${scan.why}; ${state}` } };
 }
 
 async function runRego(subject: Subject, rule: RegoRule, rego: RegoRunner, signal: AbortSignal): Promise<RegoOutcome> {

@@ -8,14 +8,16 @@ export interface ImageSourceOptions {
   readonly registries: readonly { readonly host: string; readonly plainHttp: boolean }[];
   /** The scan store's newest result of a digest. */
   readonly ownScan?: NonNullable<EvidenceDeps["ownScan"]>;
+  readonly wantScan?: NonNullable<EvidenceSource["wantScan"]>;
 }
 
 /** Evidence from registries, cached by digest. */
-export function createImageSource({ registries, ownScan }: ImageSourceOptions): EvidenceSource & Closable {
+export function createImageSource({ registries, ownScan, wantScan }: ImageSourceOptions): EvidenceSource & Closable {
   const registry = createRegistryClient({ registries });
   const deps: EvidenceDeps = { registry, cache: createEvidenceCache(), ...(ownScan === undefined ? {} : { ownScan }) };
   return {
     collect: (image, authorities, signal) => collectImageEvidence(image, authorities, deps, signal),
+    ...(wantScan === undefined ? {} : { wantScan }),
     close: () => registry.close(),
   };
 }

@@ -7,7 +7,9 @@ import { createLog, type Log } from "../core/base/log.ts";
 import { startTracing } from "../core/base/tracing.ts";
 import { watchFolder } from "../core/cluster/watch-folder.ts";
 import { createEventSink, type EventSink } from "../core/events/sink.ts";
+import { trivyEnvironment } from "../scanner/environment.ts";
 import { openScanStore } from "../scanner/store.ts";
+import { type ScanTarget, scanWithTrivy } from "../scanner/trivy.ts";
 import { type AdmissionConfig, readAdmissionConfig } from "./config.ts";
 import { openDecisionLog } from "./decision-log.ts";
 import { createDoors } from "./doors.ts";
@@ -15,6 +17,7 @@ import { createImageSource, type ImageSourceOptions } from "./images.ts";
 import { createMetrics } from "./observe.ts";
 import { type Policies, type PolicyChange, watchPolicies } from "./policies.ts";
 import { createRego } from "./rego.ts";
+import { createBackgroundScans } from "./scans.ts";
 import { startAdminServer, startReviewServer } from "./server.ts";
 import { createServing } from "./tls.ts";
 
@@ -49,7 +52,7 @@ export async function startAdmission(
   const serving = keep(createServing({ ...config, clock: systemClock, log }, (next) => server?.serve(next)));
   const metrics = createMetrics(() => (serving.current().notAfterMs - systemClock()) / 1000);
   const sources = {
-    images: keep(createImageSource({ ...config, ...scansFor(config, keep) })),
+    images: keep(createImageSource({ ...config, ...scansFor(config, log, keep) })),
     rego: keep(createRego()),
   };
   const gate = {
@@ -104,14 +107,22 @@ function policiesFor(config: AdmissionConfig, log: Log, events: Events): Policie
   return policies;
 }
 
-/** Our own scans, where a store is configured; its file appears with the first scan. */
+/** Our own scans, where a store is configured, and new ones, where trivy is. */
 function scansFor(
-  { scanStore }: AdmissionConfig,
+  { scanStore, trivy, registries }: AdmissionConfig,
+  log: Log,
   keep: <T extends Closable>(closable: T) => T,
-): Pick<ImageSourceOptions, "ownScan"> {
+): Pick<ImageSourceOptions, "ownScan" | "wantScan"> {
   if (scanStore === undefined) return {};
   const store = keep(openScanStore(scanStore));
-  return { ownScan: async (digest) => store.newest(digest) };
+  const ownScan: ImageSourceOptions["ownScan"] = async (digest) => store.newest(digest);
+  if (trivy === undefined) return { ownScan };
+  const { path, cacheDir, offline } = trivy;
+  const own = cacheDir === undefined ? {} : { cacheDir };
+  const options = { binary: path, offline, ...own, env: trivyEnvironment(process.env), clock: systemClock };
+  const scan = (target: ScanTarget, signal: AbortSignal) => scanWithTrivy(target, options, signal);
+  const scans = keep(createBackgroundScans({ store, scan, registries, clock: systemClock, log }));
+  return { ownScan, wantScan: scans.want };
 }
 
 /** Labels of namespaces from the cluster's folder; without one, no namespace has any. */

@@ -4,6 +4,10 @@ export const SCANNER_ERRORS = {
     means: "the scanner ended with an error, or what it printed is no whole report",
     fix: "run the trivy command in the message by hand; a scan that failed is never taken as clean",
   },
+  SCAN_DATABASE_MISSING: {
+    means: "trivy has no vulnerability database, so it looked for nothing",
+    fix: "fetch it once: trivy image --download-db-only --cache-dir FOLDER; without a network, copy FOLDER from a machine that has one",
+  },
   SCAN_TIMEOUT: {
     means: "the scanner was stopped because it took too long",
     fix: "scan again; a first scan downloads the vulnerability database, which trivy image --download-db-only does ahead",

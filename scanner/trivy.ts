@@ -43,7 +43,7 @@ export interface TrivyVersion {
 /**
  * Scans one image with trivy. Its exit code says only whether it ran; findings are what the report says.
  *
- * @throws {CodedError} BINARY_MISSING, SCAN_FAILED, SCAN_TIMEOUT, SCAN_REPORT_INVALID: never an empty result
+ * @throws {CodedError} BINARY_MISSING, SCAN_FAILED, SCAN_DATABASE_MISSING, SCAN_TIMEOUT, SCAN_REPORT_INVALID: never an empty result
  * @see https://trivy.dev/latest/docs/references/configuration/cli/trivy_image/
  */
 export async function scanWithTrivy(
@@ -118,6 +118,7 @@ async function runTrivy(
   if (result.timedOut) throw scanError("SCAN_TIMEOUT", command, `stopped after ${deadlineMs} ms`);
   if (result.isCanceled) throw scanError("SCAN_TIMEOUT", command, "the caller's time was up", signal.reason);
   if (!result.failed) return result.stdout;
+  if (DATABASE_MISSING.test(result.stderr)) throw scanError("SCAN_DATABASE_MISSING", command, lastLine(result.stderr));
   throw scanError(
     "SCAN_FAILED",
     command,
@@ -125,6 +126,10 @@ async function runTrivy(
     result.cause,
   );
 }
+
+/** How trivy says that it cannot open or fetch its database. */
+const DATABASE_MISSING =
+  /init error: DB error|cannot be specified on the first run|failed to download vulnerability DB/;
 
 /** Trivy's last word is the error; the lines above it are progress. */
 function lastLine(stderr: string): string {

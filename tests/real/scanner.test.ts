@@ -1,9 +1,13 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
+import { pushImage } from "../../cli/demo/registry/registry.ts";
+import { signCosignSimple } from "../../cli/demo/signing/signing.ts";
 import type { Digest, ScanResult } from "../../core/policy/evidence.ts";
 import { scanWithTrivy, trivyVersion } from "../../scanner/trivy.ts";
 import { PARTS } from "../../tools/parts.mjs";
+import { openShop, pod, RELEASE, startWebhook } from "../admission/support/webhook.ts";
 import { describeWith } from "../support/parts.ts";
 import { writeImage } from "./support/image.ts";
 import { must, ownFolder, run } from "./support/program.ts";
@@ -90,14 +94,36 @@ describeWith(["trivy", "bolt-write", "referrers-registry", "skopeo"], "a scan by
 
   it("fails without a database, and is never clean", async () => {
     await expect(scan(clean, empty())).rejects.toMatchObject({
-      code: "SCAN_FAILED",
+      code: "SCAN_DATABASE_MISSING",
       message: expect.stringContaining("first run"),
+      fix: expect.stringContaining("--download-db-only"),
     });
   });
 
   it("fails for an image that is not there, and is never clean", async () => {
     const absent: Digest = `sha256:${"0".repeat(64)}`;
     await expect(scan(absent)).rejects.toMatchObject({ code: "SCAN_FAILED" });
+  });
+
+  it("is what the gate admits by, once it has run in the background", async () => {
+    const shop = await openShop();
+    const recent = join(folder.path, "recent-cache");
+    await writeTrivyCache(paths["bolt-write"], recent, [], Date.now());
+    const files = Object.fromEntries(alpineFiles([["zlib", "1.2.13-r1"]]).map(({ path, text }) => [`/${path}`, text]));
+    const image = await pushImage(shop.registry, { repository: "shop/unscanned", tag: "1", files });
+    await signCosignSimple(shop.registry, image, RELEASE);
+    const trivy = { path: paths.trivy, cacheDir: recent, offline: true };
+    const webhook = await startWebhook(shop, { scanStore: "./scans.sqlite", trivy });
+    const said = async () => {
+      const { status, auditAnnotations } = await webhook.validate(pod(image.pinned));
+      return status?.message ?? Object.values(auditAnnotations ?? {}).join("\n");
+    };
+    let answer = await said();
+    expect(answer).toContain("scan queued, retry in a minute");
+    for (; answer.includes("scan queued"); answer = await said()) await sleep(200);
+    await webhook.close();
+    await shop.registry.close();
+    expect(answer).toMatch(/^admitted.*scan: trivy .*, db of /s);
   });
 
   it("lists an image's packages without any database", async () => {

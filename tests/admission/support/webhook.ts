@@ -97,6 +97,7 @@ export interface WebhookOptions {
   readonly sidecar?: { readonly image: string; readonly verify?: boolean };
   readonly collector?: string;
   readonly scanStore?: string;
+  readonly trivy?: object;
 }
 
 export type Pod = { apiVersion: "v1"; kind: "Pod"; metadata: Record<string, unknown>; spec: Record<string, unknown> };
@@ -208,10 +209,8 @@ function writeConfig(folder: string, shop: Shop, options: WebhookOptions): strin
   const file = join(folder, "admission.yaml");
   for (const name of ["policies", "manifests"]) mkdirSync(join(folder, name));
   writePolicies(folder, options.policies ?? { production: policySpec(shop) });
-  writeFileSync(
-    join(folder, "manifests/all.yaml"),
-    (options.manifests ?? []).map((one) => stringify(one)).join("---\n"),
-  );
+  const manifests = options.manifests ?? [{ apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } }];
+  writeFileSync(join(folder, "manifests/all.yaml"), manifests.map((one) => stringify(one)).join("---\n"));
   writeFileSync(
     file,
     stringify({
@@ -226,6 +225,7 @@ function writeConfig(folder: string, shop: Shop, options: WebhookOptions): strin
       ...(options.sidecar === undefined ? {} : { sidecar: options.sidecar }),
       ...(options.collector === undefined ? {} : { collector: options.collector }),
       ...(options.scanStore === undefined ? {} : { scanStore: options.scanStore }),
+      ...(options.trivy === undefined ? {} : { trivy: options.trivy }),
     }),
   );
   return file;
