@@ -46,8 +46,11 @@ function showFolder(folder: string, { json }: StatusOptions): number {
   return 0;
 }
 
-/** @throws {CodedError} COLLECTOR_UNREACHABLE */
+/** @throws {CodedError} CONFIG_INVALID, COLLECTOR_UNREACHABLE */
 async function readOverview(collector: string): Promise<Overview> {
+  if (!URL.canParse(collector)) {
+    throw new CodedError("CONFIG_INVALID", `--collector ${collector}: expected a URL`, `write ${DEFAULT_COLLECTOR}`);
+  }
   try {
     const url = new URL("/api/v1/overview", collector);
     const answer = await fetch(url, { signal: AbortSignal.timeout(ANSWER_DEADLINE_MS) });

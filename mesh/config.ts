@@ -16,6 +16,15 @@ const certificateTtlField = durationField.refine(
   'expected a duration between "1m" and "7d"',
 );
 
+/** Soonest and latest relist of the cluster's folder, in milliseconds. */
+export const SHORTEST_RELIST_MS = 1000;
+export const LONGEST_RELIST_MS = 3_600_000;
+
+const relistField = durationField.refine(
+  (everyMs) => everyMs >= SHORTEST_RELIST_MS && everyMs <= LONGEST_RELIST_MS,
+  'expected a duration between "1s" and "1h"',
+);
+
 /** The control plane's configuration. Relative paths are relative to the file. */
 export const meshConfig = z.strictObject({
   trustDomain: trustDomainField,
@@ -23,7 +32,7 @@ export const meshConfig = z.strictObject({
   stateDir: z.string().min(1),
   /** Every live anchor as PEM, rewritten atomically when the root rotates. */
   bundleFile: z.string().min(1),
-  cluster: z.strictObject({ folder: z.string().min(1), relistInterval: durationField.prefault("60s") }),
+  cluster: z.strictObject({ folder: z.string().min(1), relistInterval: relistField.prefault("60s") }),
   ca: z.strictObject({ listen: hostPortField, certificateTtl: certificateTtlField.prefault("24h") }),
   snapshots: z.strictObject({ listen: hostPortField }),
   admin: z.strictObject({ listen: hostPortField }),
