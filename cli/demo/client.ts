@@ -3,6 +3,8 @@ import { CodedError, messageOf } from "../../core/base/errors.ts";
 
 /** Longest wait for one answer of a part, in milliseconds; a frozen part must not freeze the demo. */
 export const ANSWER_DEADLINE_MS = 2_000;
+/** Longest wait for telemetry to reach the collector: many export intervals, in milliseconds. */
+export const ARRIVAL_DEADLINE_MS = 4_000;
 /** Time between two looks while the demo waits for something, in milliseconds. */
 const POLL_MS = 40;
 /** Looks in a row without an answer after which the demo stops waiting. */

@@ -53,7 +53,11 @@ export const SABOTAGES = {
   },
   "freeze-mesh": {
     breaks: "the control plane hangs once the sidecars are up",
-    turnsRed: ["CSR without proof refused", "certificate rotated under traffic with no failed request"],
+    turnsRed: [
+      "CSR without proof refused",
+      "certificate rotated under traffic with no failed request",
+      "decisions and changes reach the event stream",
+    ],
   },
   "cut-route": {
     breaks: "a NetworkPolicy lets nobody reach checkout",
@@ -76,6 +80,7 @@ export const SABOTAGES = {
       "metrics match requests sent",
       "a trace crosses three services",
       "service map has the three edges",
+      "decisions and changes reach the event stream",
       "alert pending → firing → resolved",
       "page answers",
     ],

@@ -27,6 +27,7 @@ export const EXPECTED = {
   "metrics match requests sent": "collector's count = requests sent",
   "a trace crosses three services": "web, checkout, payments in one trace",
   "service map has the three edges": "batch→web, web→checkout, checkout→payments",
+  "decisions and changes reach the event stream": "decision, deploy, policy-change",
   "alert pending → firing → resolved": "pending, firing, resolved; explained",
   "page answers": "page, its script and the live model",
   "dashboard JSON loads through the SDK's types": "0 problems",

@@ -1,11 +1,11 @@
-import type { Overview, TraceView } from "../../../collector/overview.ts";
+import type { TraceView } from "../../../collector/overview.ts";
 import { SIDECAR_METRICS } from "../../../sidecar/metrics.ts";
-import { ask, askJson, pause, until } from "../client.ts";
+import { ARRIVAL_DEADLINE_MS, ask, pause, until } from "../client.ts";
 import type { Stage } from "../stage.ts";
 import type { Finding } from "../verdicts.ts";
+import { changeCluster, eventsArrive } from "./changes.ts";
+import { overview } from "./overview.ts";
 
-/** Longest wait for telemetry to arrive: several export intervals, in milliseconds. */
-const ARRIVAL_DEADLINE_MS = 4_000;
 /** Two export intervals of the sidecars, in milliseconds. */
 const SETTLE_MS = 500;
 /** Requests of the observed burst, and how many at a time. */
@@ -17,11 +17,13 @@ const EDGES = ["batch→web", "web→checkout", "checkout→payments"] as const;
 /** Counters, traces and the service map, compared with what was really sent. */
 export async function observeAct(stage: Stage): Promise<void> {
   stage.transcript.act("Observe", "what the sidecars saw, as the collector tells it");
+  changeCluster(stage);
   const { statuses } = await stage.call("batch", "web", BURST);
   stage.transcript.say(`batch sent ${BURST.count} requests to web: ${JSON.stringify(statuses)}`);
   await stage.judge("metrics match requests sent", () => countsMatch(stage));
   await stage.judge("a trace crosses three services", () => traceCrosses(stage));
   await stage.judge("service map has the three edges", () => mapHasEdges(stage));
+  await stage.judge("decisions and changes reach the event stream", () => eventsArrive(stage));
 }
 
 async function countsMatch(stage: Stage): Promise<Finding> {
@@ -85,6 +87,3 @@ async function servedEdges(stage: Stage): Promise<string[]> {
   const { edges } = await overview(stage);
   return edges.filter((edge) => edge.requests > edge.denied).map((edge) => `${edge.client}→${edge.server}`);
 }
-
-export const overview = (stage: Stage): Promise<Overview> =>
-  askJson<Overview>(`http://${stage.layout.web}/api/v1/overview`);

@@ -4,7 +4,7 @@ import { TIME_SCALE } from "../layout.ts";
 import type { Stage } from "../stage.ts";
 import { startTraffic } from "../traffic.ts";
 import type { Finding } from "../verdicts.ts";
-import { overview } from "./observe.ts";
+import { overview } from "./overview.ts";
 
 /** Share of payments' answers that fail while the fault is on. */
 const FAULT_SHARE = 0.5;

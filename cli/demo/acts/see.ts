@@ -6,7 +6,7 @@ import { checkDashboard, writeDashboards } from "../../../dashboards/generate.ts
 import { ask } from "../client.ts";
 import type { Stage } from "../stage.ts";
 import type { Finding } from "../verdicts.ts";
-import { overview } from "./observe.ts";
+import { overview } from "./overview.ts";
 
 /**
  * The page at the collector's address, and the dashboards as files.
