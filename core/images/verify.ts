@@ -70,8 +70,10 @@ export function coverIndexScans(
   const [first] = scans;
   if (first === undefined || scans.length < children.length) return undefined;
   const finishedAtMs = Math.min(...scans.map((scan) => scan.finishedAtMs));
+  const databases = scans.flatMap(({ databaseAtMs }) => databaseAtMs ?? []);
+  const database = databases.length === 0 ? {} : { databaseAtMs: Math.min(...databases) };
   const findings = scans.flatMap((scan) => scan.findings);
-  return { ...first, digest: index, finishedAtMs, findings };
+  return { ...first, ...database, digest: index, finishedAtMs, findings };
 }
 
 function verifySimple(

@@ -23,13 +23,18 @@ export function judgeScan(judged: Judged): Violation[] {
   if (scan.digest !== evidence.digest.value) {
     return [complain(judged, "IMG_UNSCANNED", `a scan of another image, ${scan.digest}`, "a scan of this digest")];
   }
-  const ageMs = nowMs - scan.finishedAtMs;
-  const stale = ageMs > rule.maxAge || ageMs < -CLOCK_SKEW_MS;
-  const expected = `a scan not older than ${formatDuration(rule.maxAge)}`;
-  return [
-    ...(stale ? [complain(judged, "IMG_SCAN_STALE", `${scan.source}, ${describeAge(ageMs)}`, expected)] : []),
-    ...judgeFindings(judged, scan),
-  ];
+  return [...judgeAge(judged, scan, rule.maxAge), ...judgeFindings(judged, scan)];
+}
+
+/** A scan is as old as what it looked things up in: a fresh scan with last year's database is last year's. */
+function judgeAge(judged: Judged, scan: ScanResult, maxAgeMs: number): Violation[] {
+  const ageMs = judged.nowMs - scan.finishedAtMs;
+  const databaseAgeMs = scan.databaseAtMs === undefined ? 0 : judged.nowMs - scan.databaseAtMs;
+  if (ageMs >= -CLOCK_SKEW_MS && ageMs <= maxAgeMs && databaseAgeMs <= maxAgeMs) return [];
+  const late = ageMs < -CLOCK_SKEW_MS || ageMs > maxAgeMs;
+  const found = `${scan.source}, ${late ? describeAge(ageMs) : `its database ${describeAge(databaseAgeMs)}`}`;
+  const expected = `a scan${late ? "" : " and a database"} not older than ${formatDuration(maxAgeMs)}`;
+  return [complain(judged, "IMG_SCAN_STALE", found, expected)];
 }
 
 function judgeFindings(judged: Judged, scan: ScanResult): Violation[] {

@@ -29,8 +29,9 @@ const SEVERITY: Readonly<Record<string, Severity>> = {
  * Reads Trivy's JSON report (SchemaVersion 2) strictly: anything missing, cut or of another shape is an error, never
  * "no findings".
  *
- * A report is believed to be whole when it has `SchemaVersion`, `ArtifactName`, and either results or an
- * image whose system Trivy recognised; an image with neither was not understood, which is not the same as clean.
+ * A report is believed to be whole when it has `SchemaVersion`, `ArtifactName` and results, and among those the
+ * packages of the operating system where Trivy recognised one. Of a system it has no advisories for, Trivy leaves that
+ * result out and ends well; that image was not understood, which is not the same as clean.
  *
  * @param json  the parsed document
  * @throws {CodedError} SCAN_REPORT_INVALID
@@ -43,9 +44,7 @@ export function readTrivyReport(json: unknown): TrivyReport {
   const metadata = report["Metadata"] === undefined ? {} : record(report["Metadata"], "Metadata");
   const os = metadata["OS"] === undefined ? undefined : record(metadata["OS"], "Metadata.OS");
   const results = optionalList(report["Results"], "Results");
-  if (results.length === 0 && typeof os?.["Family"] !== "string") {
-    throw invalid("Results", "none, and no operating system", "results, or an operating system that was recognised");
-  }
+  requireLookedAt(results, os);
   const findings = results.flatMap((result, index) => findingsOf(result, `Results[${index}]`));
   if (findings.length > FINDING_LIMIT)
     throw invalid("Results", `${findings.length} findings`, `at most ${FINDING_LIMIT}`);
@@ -58,6 +57,22 @@ export function readTrivyReport(json: unknown): TrivyReport {
       ? {}
       : { os: `${text(os["Family"], "Metadata.OS.Family")} ${String(os["Name"] ?? "")}`.trim() }),
   };
+}
+
+/** Trivy's family for an image without an operating system. */
+const NO_FAMILY = ["", "none"];
+
+function requireLookedAt(results: readonly unknown[], os: Readonly<Record<string, unknown>> | undefined): void {
+  const family = os === undefined ? "" : String(os["Family"] ?? "");
+  if (NO_FAMILY.includes(family)) {
+    if (results.length === 0)
+      throw invalid("Results", "none, and no operating system", "results of what was looked at");
+    return;
+  }
+  const looked = results.some((result) => (result as { Class?: unknown } | null)?.Class === "os-pkgs");
+  if (looked) return;
+  const found = `no packages of ${family}, a system that trivy recognised and did not look at`;
+  throw invalid("Results", found, "a result of class os-pkgs");
 }
 
 /** Only the findings of a report. @throws {CodedError} SCAN_REPORT_INVALID */

@@ -11,7 +11,13 @@ const REPORT = {
   SchemaVersion: 2,
   ArtifactName: `ghcr.io/acme/web@${DIGEST}`,
   Metadata: { OS: { Family: "alpine", Name: "3.22" }, RepoDigests: [`ghcr.io/acme/web@${DIGEST}`] },
-  Results: [{ Target: "web", Vulnerabilities: [{ VulnerabilityID: "CVE-1", PkgName: "a", Severity: "HIGH" }] }],
+  Results: [
+    {
+      Target: "web",
+      Class: "os-pkgs",
+      Vulnerabilities: [{ VulnerabilityID: "CVE-1", PkgName: "a", Severity: "HIGH" }],
+    },
+  ],
 };
 const VERSION = { Version: "0.67.2", VulnerabilityDB: { UpdatedAt: "2026-11-20T06:00:00Z" } };
 const NOW = Date.parse("2026-11-21T12:00:00Z");

@@ -23,7 +23,7 @@ const vulnPredicate = z.object({
 const short = z.string().min(1).max(512);
 
 /** Our own short form: `{ "findings": [{ "id", "severity", "package", "fixedIn"? }] }`. */
-const findingsList = z.object({
+const findingsList = z.strictObject({
   findings: z
     .array(
       z.object({ id: short, severity: z.enum(SEVERITIES), package: short, fixedIn: z.string().max(256).optional() }),

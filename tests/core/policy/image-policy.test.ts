@@ -158,6 +158,11 @@ describe("an image is refused", () => {
       { scan: found(scan({ finishedAtMs: NOW - 7 * DAY_MS - 1 })) },
       "IMG_SCAN_STALE",
     ],
+    [
+      "when its scan is new and the scan's database too old",
+      { scan: found(scan({ databaseAtMs: NOW - 7 * DAY_MS - 1 })) },
+      "IMG_SCAN_STALE",
+    ],
     ["when its scan is from tomorrow", { scan: found(scan({ finishedAtMs: NOW + DAY_MS })) }, "IMG_SCAN_STALE"],
     ["when it has a critical vulnerability", { scan: found(scan({ findings: [critical] })) }, "IMG_VULNERABLE"],
     [

@@ -16,7 +16,7 @@ const GOOD = {
   SchemaVersion: 2,
   ArtifactName: `ghcr.io/acme/web@${DIGEST}`,
   Metadata: { OS: { Family: "alpine", Name: "3.22.1" }, RepoDigests: [`ghcr.io/acme/web@${DIGEST}`] },
-  Results: [{ Target: "web (alpine 3.22.1)", Vulnerabilities: [VULNERABILITY] }],
+  Results: [{ Target: "web (alpine 3.22.1)", Class: "os-pkgs", Vulnerabilities: [VULNERABILITY] }],
 };
 
 describe("Trivy's report", () => {
@@ -38,14 +38,22 @@ describe("Trivy's report", () => {
   });
 
   it.each([
-    ["a clean target", [{ Target: "a" }]],
-    ["a target whose list is null, as Go writes it", [{ Target: "a", Vulnerabilities: null }]],
-    ["no target, of a system that it recognised", []],
+    ["a clean target", [{ Target: "a", Class: "os-pkgs" }]],
+    ["a target whose list is null, as Go writes it", [{ Target: "a", Class: "os-pkgs", Vulnerabilities: null }]],
   ])("is clean with %s", (_, Results) => expect(parseTrivyReport({ ...GOOD, Results })).toEqual([]));
+
+  it("is clean of an image without a system whose programs were looked at", () => {
+    const Results = [{ Target: "app", Class: "lang-pkgs" }];
+    expect(parseTrivyReport({ ...GOOD, Metadata: { OS: { Family: "none" } }, Results })).toEqual([]);
+  });
 
   it("tells an empty fixed version from one that mends", () => {
     const Results = [
-      { Target: "a", Vulnerabilities: [{ ...VULNERABILITY, FixedVersion: "", PkgIdentifier: undefined }] },
+      {
+        Target: "a",
+        Class: "os-pkgs",
+        Vulnerabilities: [{ ...VULNERABILITY, FixedVersion: "", PkgIdentifier: undefined }],
+      },
     ];
     expect(parseTrivyReport({ ...GOOD, Results })).toEqual([
       { id: "CVE-2021-44228", severity: "critical", package: "log4j-core@2.14.1" },
@@ -56,7 +64,7 @@ describe("Trivy's report", () => {
 describe("a report is refused, never taken as clean", () => {
   const bad = (more: object) => ({
     ...GOOD,
-    Results: [{ Target: "a", Vulnerabilities: [{ ...VULNERABILITY, ...more }] }],
+    Results: [{ Target: "a", Class: "os-pkgs", Vulnerabilities: [{ ...VULNERABILITY, ...more }] }],
   });
   const cases: [given: string, report: unknown][] = [
     ["when it is nothing", undefined],
@@ -65,6 +73,16 @@ describe("a report is refused, never taken as clean", () => {
     ["when it is of another version", { ...GOOD, SchemaVersion: 1 }],
     ["when it is about nothing", { ...GOOD, ArtifactName: "" }],
     ["when it has neither results nor a system it recognised", { ...GOOD, Results: undefined, Metadata: {} }],
+    [
+      "when it knew the system and did not look at its packages",
+      {
+        ...GOOD,
+        Metadata: { OS: { Family: "fedora", Name: "27" } },
+        Results: [{ Target: "app/Gemfile.lock", Class: "lang-pkgs" }],
+      },
+    ],
+    ["when it knew the system and has no result at all", { ...GOOD, Results: [] }],
+    ["when it found no system and nothing else", { ...GOOD, Metadata: { OS: { Family: "none" } }, Results: [] }],
     ["when its results are no list", { ...GOOD, Results: {} }],
     ["when a target has no name", { ...GOOD, Results: [{}] }],
     ["when a list of findings is none", { ...GOOD, Results: [{ Target: "a", Vulnerabilities: {} }] }],
