@@ -84,7 +84,7 @@ export const HTTP1_ERRORS = {
   HTTP1_CONNECTION: {
     status: 400,
     means:
-      "Connection names a field that frames, routes or identifies the message, so removing it would change its meaning",
+      "Connection names a field that frames, routes or identifies the message, so removing it would change its meaning, or more than 64 fields",
     fix: "name only hop-by-hop fields in Connection",
   },
   HTTP1_CHUNK: {

@@ -8,6 +8,9 @@ export const BODY = { none: 0, length: 1, chunked: 2, close: 3 } as const;
 /** Most digits of a Content-Length; 15 stay below 2^53. */
 export const CONTENT_LENGTH_DIGITS = 15;
 
+/** Most names in the Connection fields of one message: each is compared with every field. */
+export const CONNECTION_NAMES_LIMIT = 64;
+
 const CHUNKED = ascii("chunked");
 const CLOSE = ascii("close");
 const KEEP_ALIVE = ascii("keep-alive");
@@ -31,10 +34,12 @@ export class Framing {
   protected wantsClose = false;
   protected wantsKeepAlive = false;
   protected wantsUpgrade = false;
+  #nominated = 0;
 
   protected clear(): void {
     this.body = BODY.none;
     this.length = 0;
+    this.#nominated = 0;
     this.hasLength = this.hasCoding = this.wantsClose = this.wantsKeepAlive = this.wantsUpgrade = false;
   }
 
@@ -81,7 +86,8 @@ export class Framing {
       if (isToken(bytes, from, to, CLOSE)) this.wantsClose = true;
       else if (isToken(bytes, from, to, KEEP_ALIVE)) this.wantsKeepAlive = true;
       else if (isToken(bytes, from, to, UPGRADE)) this.wantsUpgrade = true;
-      else nominate(head, bytes, start, from, to);
+      else if (++this.#nominated <= CONNECTION_NAMES_LIMIT) nominate(head, bytes, start, from, to);
+      else throw new Http1Error("HTTP1_CONNECTION", `more than ${CONNECTION_NAMES_LIMIT} names`);
     });
   }
 }
