@@ -3,6 +3,7 @@ import type { Endpoint } from "../core/policy/snapshot.ts";
 import type { InForce } from "./control/snapshots.ts";
 import { PolicyDenied, SidecarError } from "./errors.ts";
 import type { Peer } from "./identity/peer.ts";
+import { MESH_PORTS } from "./limits.ts";
 
 /**
  * May this peer use this port of ours? Asked per connection, and again for open ones when the snapshot changes.
@@ -14,9 +15,17 @@ export function judgeIngress(inForce: InForce, peer: Peer, port: number): Connec
   return judgeConnection(ingress, peer, { protocol: "TCP", number: port });
 }
 
+const MESH_PORT_REFUSED: ConnectionVerdict = {
+  allowed: false,
+  rule: "ports of the mesh itself",
+  message: `ports ${MESH_PORTS.from} to ${MESH_PORTS.to} belong to sidecars and are never an upstream`,
+  fix: "give the Service another targetPort",
+};
+
 /** May we use this endpoint? Asked per candidate, before balancing. */
 export function judgeEgress(inForce: InForce, endpoint: Endpoint): ConnectionVerdict {
   const { workload, egress } = inForce.snapshot;
+  if (endpoint.port >= MESH_PORTS.from && endpoint.port <= MESH_PORTS.to) return MESH_PORT_REFUSED;
   if (endpoint.podUid === workload.podUid) return { allowed: true, rule: "a pod may call itself", source: "" };
   const peer = endpoint.podUid === "" ? { ip: endpoint.ip } : { ip: endpoint.ip, podUid: endpoint.podUid };
   return judgeConnection(egress, peer, { protocol: "TCP", number: endpoint.port });

@@ -3,6 +3,7 @@ import { BODY } from "../core/wire/http1-message.ts";
 import { kindSet } from "../core/wire/http1-write.ts";
 import { formatTraceparent } from "../core/wire/trace-context.ts";
 import type { Received } from "./connections/serve.ts";
+import { SidecarError } from "./errors.ts";
 import { type RelayOptions, relay, requestHead } from "./http/relay.ts";
 import type { Link } from "./link.ts";
 
@@ -16,23 +17,23 @@ export interface Linked extends Received {
 /** Repeating them asks for nothing new. @see RFC 9110 section 9.2.2 */
 const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 const NOTHING = new Uint8Array(0);
-/** Our own application speaks for nobody: x-outrider-… in its responses is not ours. A peer's sidecar has cleaned them. */
-const FROM_APP: RelayOptions = { addedToResponse: NOTHING, dropFromResponse: kindSet(FIELD.outrider) };
+/** Only sidecars speak for the mesh: x-outrider-… of an application or a server outside is dropped. A peer has cleaned its own. */
+const FROM_OUTSIDE: RelayOptions = { addedToResponse: NOTHING, dropFromResponse: kindSet(FIELD.outrider) };
 const FROM_PEER: RelayOptions = { addedToResponse: NOTHING, dropFromResponse: 0 };
 
 /**
  * Sends the request as it was judged and its response back. Once per request.
  *
- * Sent a second time only on proof that it does no harm: the connection was an idle one, no byte of a response came
+ * Sent a second time only on proof that it does no harm: the connection was an idle one and closed, no byte of a response came
  * back, the method is idempotent and there was no body.
  */
 export async function forward(linked: Linked): Promise<void> {
   const { exchange, observed, parts } = linked;
   const head = requestHead(exchange, addedFields(linked));
-  const options = observed.direction === "inbound" ? FROM_APP : FROM_PEER;
   let { link } = linked;
+  const options = link.sidecar ? FROM_PEER : FROM_OUTSIDE;
   const { status } = await relay(exchange, link.connection, head, options).catch(async (error: unknown) => {
-    if (!mayRepeat(linked)) throw error;
+    if (!mayRepeat(linked, error)) throw error;
     link = await linked.relink();
     return relay(exchange, link.connection, head, options);
   });
@@ -41,7 +42,8 @@ export async function forward(linked: Linked): Promise<void> {
   parts.accessLog.request(observed, { status });
 }
 
-function mayRepeat({ exchange, link }: Linked): boolean {
+function mayRepeat({ exchange, link }: Linked, error: unknown): boolean {
+  if (!(error instanceof SidecarError) || error.code !== "UPSTREAM_CLOSED") return false;
   const { reused, answering } = link.connection;
   const { body, method } = exchange.request;
   return reused && !answering && !exchange.gone && body === BODY.none && IDEMPOTENT.has(method);

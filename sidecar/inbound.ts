@@ -1,12 +1,13 @@
 import type { HostPort } from "../core/base/host-port.ts";
 import { judgeIngress, requireAllowed, requireInForce } from "./authorize.ts";
 import type { Accepted } from "./connections/connections.ts";
-import { serve } from "./connections/serve.ts";
+import { serve, serveRefusals } from "./connections/serve.ts";
 import { detect, detectRequest } from "./detect.ts";
 import { forward } from "./forward.ts";
 import { linkToApp } from "./link.ts";
 import { type Identified, mtls, type Terminator } from "./mtls.ts";
 import type { Parts } from "./parts.ts";
+import { countUnidentified } from "./refuse.ts";
 
 /** An identified connection that policy lets in. */
 export interface Permitted extends Identified {
@@ -22,7 +23,7 @@ export interface Permitted extends Identified {
  *   forward    relays each request to the application until either side closes
  *
  * Any step may throw: each request on the connection is then answered by `refuse`, the one place that turns an error
- * into a response. A policy change closes the connection, so that its peer is judged anew.
+ * into a response; a connection that ended in its handshake has no reader. A policy change closes the connection, so that its peer is judged anew.
  */
 export async function inbound(accepted: Accepted, app: HostPort, terminator: Terminator, parts: Parts): Promise<void> {
   try {
@@ -31,11 +32,13 @@ export async function inbound(accepted: Accepted, app: HostPort, terminator: Ter
     const permitted = authorize(identified, parts);
     forwardAll(permitted, app, parts);
   } catch (error) {
-    refuseAll(accepted, error, parts);
+    if (accepted.peer === undefined) countUnidentified(error, accepted, parts);
+    serveRefusals(accepted, parts, error);
   }
 }
 
 function authorize(identified: Identified, parts: Parts): Permitted {
+  identified.allowed = false;
   const inForce = requireInForce(parts.snapshots.current());
   const verdict = judgeIngress(inForce, identified.peer, identified.port);
   identified.allowed = verdict.allowed;
@@ -49,11 +52,4 @@ function forwardAll(permitted: Permitted, app: HostPort, parts: Parts): void {
     const link = await linkToApp(app, parts);
     await forward({ ...request, link, relink: () => linkToApp(app, parts, true) });
   });
-}
-
-/** The peer reads why, in HTTP, for every request it sends. A connection that ended in its handshake has no reader. */
-function refuseAll(accepted: Accepted, error: unknown, parts: Parts): void {
-  if (accepted.socket.destroyed) return;
-  serve(accepted, parts, () => Promise.reject(error));
-  if (accepted.peer === undefined && accepted.server !== undefined) accepted.server.closing = true;
 }

@@ -2,7 +2,7 @@ import { HOUR_MS, SECOND_MS } from "../core/base/clock.ts";
 
 /** Every bound of the data path, in one place: what a peer may hold, how long, how much. */
 
-/** Open connections a listener takes; further ones are closed at once. */
+/** Open connections each direction takes, so that strangers at the inbound port never starve our own application. */
 export const CONNECTION_LIMIT = 4096;
 /** Requests in flight at one upstream endpoint; further ones are answered 503. */
 export const PENDING_LIMIT_PER_ENDPOINT = 1024;
@@ -39,6 +39,9 @@ export const SWEEP_MS = 250;
 /** Bytes held for a client that pipelines while its request is in flight, before its socket is paused. */
 export const PIPELINE_LIMIT_BYTES = 256 * 1024;
 
+/** Interim (1xx) responses to one request; further ones are an attack on whoever waits for the final one. */
+export const INTERIM_LIMIT = 64;
+
 /** Reconnecting to the control plane: first wait, longest wait; each wait is jittered. */
 export const CONTROL_BACKOFF_FIRST_MS = 200;
 export const CONTROL_BACKOFF_LONGEST_MS = 30 * SECOND_MS;
@@ -57,7 +60,8 @@ export const DIAL_ATTEMPTS = 3;
 /** Access log: bytes per second; lines beyond it are counted. */
 export const ACCESS_LOG_BYTES_PER_SECOND = 64 * 1024;
 
-/** Telemetry: distinct label values, then "other"; spans and series held. */
+/** Telemetry: characters of a path that are looked at and kept; distinct label values, then "other"; spans and series held. */
+export const PATH_SHOWN_LIMIT = 1024;
 export const ROUTE_LIMIT = 64;
 export const PEER_LIMIT = 256;
 export const SERIES_LIMIT = 4096;
@@ -68,6 +72,9 @@ export const EXPORT_TIMEOUT_MS = 5 * SECOND_MS;
 
 /** Admin: longest request body. */
 export const ADMIN_BODY_LIMIT_BYTES = 64 * 1024;
+
+/** Ports of sidecars themselves: never an upstream, or one pod's name would open another's doors. Both ends included. */
+export const MESH_PORTS = { from: 15_000, to: 15_021 } as const;
 
 /** Draining: how long at most by default, how long idle connections may still bring a request, how often looked at. */
 export const DRAIN_DEFAULT_MS = 8 * SECOND_MS;

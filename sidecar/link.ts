@@ -14,6 +14,8 @@ export interface Link {
   readonly connection: ClientConnection;
   readonly pool: Pool;
   readonly key: string;
+  /** A proven sidecar is at the other end: what it says in x-outrider-… fields is the mesh's word. */
+  readonly sidecar: boolean;
 }
 
 /** What a pooled connection to a peer is kept under: its address, who it must be, and which certificate of ours it saw. */
@@ -30,11 +32,12 @@ export function endpointOfKey(key: string): string {
 export async function linkTo(endpoint: Endpoint, parts: Parts, fresh = false): Promise<Link> {
   const key = linkKey(endpoint, parts.identity.svid().serial);
   const pool = parts.links;
+  const sidecar = endpoint.spiffeId !== "";
   const idle = fresh ? undefined : pool.take(key);
-  if (idle !== undefined) return { connection: idle, pool, key };
-  const connection = endpoint.spiffeId === "" ? await unmeshed(endpoint, parts) : await meshed(endpoint, parts);
+  if (idle !== undefined) return { connection: idle, pool, key, sidecar };
+  const connection = sidecar ? await meshed(endpoint, parts) : await unmeshed(endpoint, parts);
   pool.add(key, connection);
-  return { connection, pool, key };
+  return { connection, pool, key, sidecar };
 }
 
 async function unmeshed(endpoint: Endpoint, parts: Parts): Promise<ClientConnection> {
@@ -76,10 +79,10 @@ export async function linkToApp(app: HostPort, parts: Parts, fresh = false): Pro
   const key = `${app.host}:${app.port}`;
   const pool = parts.apps;
   const idle = fresh ? undefined : pool.take(key);
-  if (idle !== undefined) return { connection: idle, pool, key };
+  if (idle !== undefined) return { connection: idle, pool, key, sidecar: false };
   const connection = new ClientConnection(await dialPlain(app), parts.sweeper);
   pool.add(key, connection);
-  return { connection, pool, key };
+  return { connection, pool, key, sidecar: false };
 }
 
 function address({ ip, port }: Endpoint): HostPort {

@@ -3,6 +3,7 @@ import { createServer, type Server, type TLSSocket } from "node:tls";
 import { CodedError } from "../core/base/errors.ts";
 import type { Detected } from "./detect.ts";
 import { SidecarError } from "./errors.ts";
+import { ClientGone } from "./http/server.ts";
 import { type Identity, tlsMaterial } from "./identity/identity.ts";
 import { meshedPeer, type Peer } from "./identity/peer.ts";
 import { CONNECTION_AGE_MS, HANDSHAKE_MS } from "./limits.ts";
@@ -16,7 +17,7 @@ export interface Identified extends Detected {
 
 /** Terminates TLS on accepted sockets; new connections use the newest certificate, open ones keep theirs. */
 export interface Terminator {
-  /** @throws {SidecarError} MTLS_FAILED */
+  /** @throws {SidecarError} MTLS_FAILED; {ClientGone} when the client went away or fell silent */
   terminate(socket: Socket): Promise<TLSSocket>;
   close(): void;
 }
@@ -45,9 +46,12 @@ export function createTerminator(identity: Identity): Terminator {
   const terminate = (socket: Socket): Promise<TLSSocket> => {
     const key = fourTuple(socket);
     return new Promise<TLSSocket>((resolve, reject) => {
-      const fail = (cause: Error): void => reject(new SidecarError("MTLS_FAILED", cause.message, { cause }));
+      const fail = (cause: NodeJS.ErrnoException): void => {
+        const gone = cause.code === "ECONNRESET" || cause.code === "ERR_TLS_HANDSHAKE_TIMEOUT";
+        reject(gone ? new ClientGone(cause) : new SidecarError("MTLS_FAILED", cause.message, { cause }));
+      };
       waiting.set(key, { done: resolve, fail });
-      socket.once("close", () => fail(new Error("the connection closed during the handshake")));
+      socket.once("close", () => reject(new ClientGone(undefined)));
       server.emit("connection", socket);
     }).finally(() => waiting.delete(key));
   };
@@ -66,24 +70,28 @@ function fourTuple(socket: Socket): string {
  * @throws {CodedError} SVID_… when the certificate is no SVID of our trust domain
  */
 export async function mtls(detected: Detected, terminator: Terminator, parts: Parts): Promise<Identified> {
-  const inForce = parts.snapshots.current();
   if (detected.protocol === "plain") {
-    if (inForce?.snapshot.mtls !== "permissive") throw new SidecarError("MTLS_REQUIRED");
+    if (parts.snapshots.current()?.snapshot.mtls !== "permissive") throw new SidecarError("MTLS_REQUIRED");
     return Object.assign(detected, { peer: { ip: detected.remoteIp } });
   }
   try {
     const socket = await terminator.terminate(detected.socket);
     detected.socket = socket;
     const verified = parts.identity.verify(socket);
-    const peer = meshedPeer(verified, detected.remoteIp, inForce);
+    const peer = meshedPeer(verified, detected.remoteIp, parts.snapshots.current());
     parts.telemetry.handshake("inbound", "ok");
     detected.closeAfterMs = performance.now() + ageLimitMs(verified.notAfterMs, parts.identity.svid().notAfterMs);
     return Object.assign(detected, { peer });
   } catch (error) {
-    parts.telemetry.handshake("inbound", error instanceof CodedError ? error.code : "error");
+    parts.telemetry.handshake("inbound", resultOf(error));
     detected.socket.destroy();
     throw error;
   }
+}
+
+function resultOf(error: unknown): string {
+  if (error instanceof ClientGone) return "closed";
+  return error instanceof CodedError ? error.code : "error";
 }
 
 /** How long a connection may live: an hour, jittered, and never past either certificate. */

@@ -1,6 +1,6 @@
 import { CodedError } from "../core/base/errors.ts";
 import type { Endpoint, OutboundService } from "../core/policy/snapshot.ts";
-import { allowedEndpoints, requireInForce } from "./authorize.ts";
+import { allowedEndpoints, judgeEgress, requireAllowed, requireInForce } from "./authorize.ts";
 import type { Load } from "./balance.ts";
 import type { Received } from "./connections/serve.ts";
 import type { InForce } from "./control/snapshots.ts";
@@ -9,7 +9,8 @@ import { PolicyDenied } from "./errors.ts";
 import { forward, type Linked } from "./forward.ts";
 import { peerService } from "./identity/peer.ts";
 import { DIAL_ATTEMPTS } from "./limits.ts";
-import { linkTo } from "./link.ts";
+import { type Link, linkTo } from "./link.ts";
+import type { Parts } from "./parts.ts";
 import { findService } from "./route.ts";
 
 /** A request with the service its Host names. */
@@ -77,10 +78,11 @@ async function balanceAndLink(permitted: Permitted): Promise<LinkedOut> {
     try {
       return await link(balanced);
     } catch (error) {
+      if (error instanceof PolicyDenied) throw error;
       permitted.parts.balancer.failed(balanced.endpoint, performance.now());
       tried.push(balanced.endpoint);
       const last = tried.length >= Math.min(DIAL_ATTEMPTS, permitted.endpoints.length);
-      if (last || error instanceof PolicyDenied || !(error instanceof CodedError)) throw error;
+      if (last || !(error instanceof CodedError)) throw error;
     }
   }
 }
@@ -95,7 +97,16 @@ function balance(permitted: Permitted, tried: readonly Endpoint[]): Balanced {
 
 async function link(balanced: Balanced): Promise<LinkedOut> {
   const { endpoint, parts } = balanced;
-  return { ...balanced, link: await linkTo(endpoint, parts), relink: () => linkTo(endpoint, parts, true) };
+  const dial = async (fresh: boolean) => stillAllowed(endpoint, await linkTo(endpoint, parts, fresh), parts);
+  return { ...balanced, link: await dial(false), relink: () => dial(true) };
+}
+
+/** A dial takes time, and a repeat comes after a cut: policy may have closed the endpoint meanwhile. @throws {PolicyDenied} */
+function stillAllowed(endpoint: Endpoint, link: Link, parts: Parts): Link {
+  const verdict = judgeEgress(requireInForce(parts.snapshots.current()), endpoint);
+  if (!verdict.allowed) link.connection.destroy();
+  requireAllowed(verdict);
+  return link;
 }
 
 /** Response times and requests in flight are what `balance` chooses by. */

@@ -10,6 +10,8 @@ import type { Parts } from "./parts.ts";
 const CLIENT_CLOSED = 499;
 /** What follows a refused CONNECT or Upgrade may not be HTTP. */
 const TUNNEL_REFUSED = 501;
+/** What plain text and failed handshakes are counted as refused by. */
+const STRICT_RULE = "strict mutual TLS";
 const INTERNAL = { status: 500, fix: "this is a bug in outrider; the sidecar's log has the stack" };
 
 /** What is told about a refusal. */
@@ -39,7 +41,7 @@ export function refuse(received: Received, error: unknown): void {
   parts.telemetry.end(observed, { status, code: gone ? "CLIENT_GONE" : refusal.code });
   parts.accessLog.request(observed, { status, code: gone ? "CLIENT_GONE" : refusal.code }, error as Error);
   if (gone || exchange.answered) {
-    connection.destroy();
+    connection.reset();
     return;
   }
   connection.write(render(tellable(refusal, accepted), keepAlive, exchange.request.method === "HEAD"));
@@ -58,6 +60,12 @@ export function refuseMalformed(
   parts.accessLog.write({ direction: accepted.direction, from: accepted.remoteIp, code, status, reason: message });
   connection.write(render({ status, code, message, fix }, false, false));
   connection.close(false);
+}
+
+/** A connection whose peer proved no identity: refused once, whatever it sends. One that only went away was not refused. */
+export function countUnidentified(error: unknown, { direction }: Accepted, { telemetry }: Parts): void {
+  const code = error instanceof CodedError ? error.code : "";
+  if (code.startsWith("MTLS_") || code.startsWith("SVID_")) telemetry.denied(direction, "unknown", STRICT_RULE);
 }
 
 function count(error: unknown, { direction }: Accepted, peer: string, { telemetry }: Parts): void {

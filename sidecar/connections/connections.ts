@@ -27,13 +27,18 @@ export interface Accepted {
 /** Every open client connection: counted, listed, aged, cut when policy changes. */
 export class Connections implements Swept {
   readonly #open = new Set<Accepted>();
+  readonly #counts = { inbound: 0, outbound: 0 };
   draining = false;
 
-  /** @returns false when it must be closed at once: over the limit, or draining */
+  /** @returns false when it must be closed at once: over its direction's limit, or draining */
   add(accepted: Accepted): boolean {
-    if (this.draining || this.#open.size >= CONNECTION_LIMIT) return false;
+    const { direction, socket } = accepted;
+    if (this.draining || this.#counts[direction] >= CONNECTION_LIMIT) return false;
     this.#open.add(accepted);
-    accepted.socket.once("close", () => this.#open.delete(accepted));
+    this.#counts[direction]++;
+    socket.once("close", () => {
+      if (this.#open.delete(accepted)) this.#counts[direction]--;
+    });
     return true;
   }
 
@@ -42,9 +47,7 @@ export class Connections implements Swept {
   }
 
   counts(): Readonly<Record<Direction, number>> {
-    const counts = { inbound: 0, outbound: 0 };
-    for (const { direction } of this.#open) counts[direction]++;
-    return counts;
+    return { ...this.#counts };
   }
 
   get busy(): number {

@@ -5,7 +5,12 @@ import { SidecarError } from "../errors.ts";
 
 const text = z.string();
 const port = z.int().min(0).max(65_535);
-const portRange = z.looseObject({ protocol: z.enum(["TCP", "UDP", "SCTP"]), from: port, to: port });
+const portRange = z.looseObject({
+  protocol: z.enum(["TCP", "UDP", "SCTP"]),
+  from: port,
+  to: port,
+  podUids: z.array(text).optional(),
+});
 const rulePeers = z.looseObject({
   podUids: z.array(text),
   cidrs: z.array(z.looseObject({ cidr: text, except: z.array(text) })),

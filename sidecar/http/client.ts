@@ -3,7 +3,7 @@ import { Http1Error } from "../../core/wire/http1-errors.ts";
 import { ResponseHead } from "../../core/wire/http1-message.ts";
 import { MessageReader, type ReaderEvents } from "../../core/wire/http1-reader.ts";
 import { SidecarError } from "../errors.ts";
-import { RESPONSE_MS, STALL_MS } from "../limits.ts";
+import { INTERIM_LIMIT, RESPONSE_MS, STALL_MS } from "../limits.ts";
 import type { Sweeper, Swept } from "./sweeper.ts";
 import { socketWire, type Wire, type WireEvents } from "./wire.ts";
 
@@ -44,6 +44,7 @@ export class ClientConnection implements WireEvents, ReaderEvents, Swept {
   #sink: ResponseSink | undefined;
   #method = "";
   #interim = false;
+  #interims = 0;
   #deadlineMs = Number.POSITIVE_INFINITY;
   #closed = false;
 
@@ -62,6 +63,7 @@ export class ClientConnection implements WireEvents, ReaderEvents, Swept {
     this.#method = method;
     this.#sink = sink;
     this.answering = false;
+    this.#interims = 0;
     this.#deadlineMs = Number.POSITIVE_INFINITY;
   }
 
@@ -124,6 +126,8 @@ export class ClientConnection implements WireEvents, ReaderEvents, Swept {
     response.judge(this.reader.scanner, bytes, start, this.#method);
     if (response.status === 101) throw new SidecarError("UPGRADE_UNSUPPORTED", "the upstream switched protocols");
     this.#interim = response.status < 200;
+    if (this.#interim && ++this.#interims > INTERIM_LIMIT)
+      throw new SidecarError("UPSTREAM_MALFORMED", `more than ${INTERIM_LIMIT} interim responses`);
     this.reader.body(response.body, response.length);
     if (!response.keepAlive) this.reusable = false;
     this.#sink.responseHead(bytes, start);

@@ -25,6 +25,9 @@ export interface RelayOptions {
 
 const CLOSE = Buffer.from("connection: close\r\n");
 const KEEP_ALIVE = Buffer.from("connection: keep-alive\r\n");
+const CHUNKED = Buffer.from("transfer-encoding: chunked\r\n");
+const LAST_CHUNK = Buffer.from("0\r\n\r\n");
+const LINE_END = Buffer.from("\r\n");
 const NOTHING = new Uint8Array(0);
 const DROP_FROM_REQUEST = HOP_BY_HOP | kindSet(FIELD.traceparent, FIELD.outrider);
 
@@ -47,14 +50,19 @@ export function relay(exchange: Exchange, upstream: ClientConnection, head: Uint
   });
 }
 
+/**
+ * How the response's body goes to the client: `content` alone for HTTP/1.0, where the end is the close; in `chunks`
+ * when the upstream's body ends with its connection, so that a broken-off one is never taken for a whole one.
+ */
+type BodyFraming = "as it came" | "content" | "chunks";
+
 class Relay implements ResponseSink, BodySink {
   readonly #exchange: Exchange;
   readonly #upstream: ClientConnection;
   readonly #options: RelayOptions;
   readonly #resolve: (relayed: Relayed) => void;
   readonly #reject: (error: Error) => void;
-  /** The client speaks HTTP/1.0 and the response is chunked: content alone is sent, the end is the close. */
-  #unchunk = false;
+  #framing: BodyFraming = "as it came";
   #status = 0;
   #keepAlive = false;
   #settled = false;
@@ -116,16 +124,13 @@ class Relay implements ResponseSink, BodySink {
       return;
     }
     this.#status = response.status;
-    this.#unchunk = oldClient && response.body === BODY.chunked;
-    this.#keepAlive =
-      request.keepAlive &&
-      this.#exchange.bodyDone &&
-      response.body !== BODY.close &&
-      !this.#unchunk &&
-      !connection.closing;
+    this.#framing = bodyFraming(response.body, oldClient);
+    const endsWithClose = oldClient && (response.body === BODY.close || response.body === BODY.chunked);
+    this.#keepAlive = request.keepAlive && this.#exchange.bodyDone && !endsWithClose && !connection.closing;
     this.#exchange.answered = true;
     const own = !this.#keepAlive ? CLOSE : oldClient ? KEEP_ALIVE : NOTHING;
-    this.#writeHead(bytes, start, own, this.#options.addedToResponse);
+    const lines = this.#framing === "chunks" ? Buffer.concat([own, CHUNKED]) : own;
+    this.#writeHead(bytes, start, lines, this.#options.addedToResponse);
   }
 
   #writeHead(bytes: Uint8Array, start: number, own: Uint8Array, added: Uint8Array): void {
@@ -134,7 +139,7 @@ class Relay implements ResponseSink, BodySink {
     const drop = HOP_BY_HOP | this.#options.dropFromResponse | this.#dropFraming(response.status);
     const out = Buffer.allocUnsafe(rewrittenSize(reader.scanner, lines));
     const length = writeResponse(out, reader.scanner, response, bytes, start, drop, lines);
-    this.#exchange.connection.write(out.subarray(0, length));
+    this.#toClient(out, 0, length);
   }
 
   /** 1xx and 204 have no body, so a length of zero there says nothing; HTTP/1.0 knows no transfer codings. */
@@ -144,11 +149,14 @@ class Relay implements ResponseSink, BodySink {
   }
 
   responseBody(bytes: Uint8Array, from: number, to: number): void {
-    if (!this.#unchunk) this.#toClient(bytes, from, to);
+    if (this.#framing === "as it came") this.#toClient(bytes, from, to);
   }
 
   responseData(bytes: Uint8Array, from: number, to: number): void {
-    if (this.#unchunk) this.#toClient(bytes, from, to);
+    if (this.#framing === "as it came") return;
+    if (this.#framing === "chunks") this.#exchange.connection.write(Buffer.from(`${(to - from).toString(16)}\r\n`));
+    this.#toClient(bytes, from, to);
+    if (this.#framing === "chunks") this.#exchange.connection.write(LINE_END);
   }
 
   #toClient(bytes: Uint8Array, from: number, to: number): void {
@@ -163,6 +171,7 @@ class Relay implements ResponseSink, BodySink {
     if (this.#settled) return;
     this.#settled = true;
     if (!this.#exchange.bodyDone) this.#upstream.reusable = false;
+    if (this.#framing === "chunks") this.#exchange.connection.write(LAST_CHUNK);
     this.#upstream.resume();
     this.#resolve({ status: this.#status });
     this.#exchange.connection.finish(this.#keepAlive);
@@ -181,4 +190,9 @@ class Relay implements ResponseSink, BodySink {
   uncork(): void {
     this.#exchange.connection.wire.uncork();
   }
+}
+
+function bodyFraming(body: number, oldClient: boolean): BodyFraming {
+  if (body === BODY.close && !oldClient) return "chunks";
+  return body === BODY.chunked && oldClient ? "content" : "as it came";
 }

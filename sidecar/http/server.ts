@@ -85,6 +85,10 @@ export class ServerConnection implements WireEvents, ReaderEvents, Swept {
   #lingering = false;
   #lingered = 0;
   #inputEnded = false;
+  /** The client does not take what was written. */
+  #clogged = false;
+  /** The next request waits until it does: a pipeline must not fill our memory with its answers. */
+  #nextWaits = false;
   #closed = false;
 
   constructor(socket: Socket, sweeper: Sweeper, events: ServerEvents) {
@@ -198,6 +202,7 @@ export class ServerConnection implements WireEvents, ReaderEvents, Swept {
   /** @returns false when the client is slow; `sink.drained` says when to go on */
   write(bytes: Uint8Array): boolean {
     if (this.#closed || this.wire.write(bytes)) return true;
+    this.#clogged = true;
     this.#deadlineMs = this.#sweeper.nowMs + STALL_MS;
     return false;
   }
@@ -211,10 +216,16 @@ export class ServerConnection implements WireEvents, ReaderEvents, Swept {
       this.close(exchange?.bodyDone !== false);
       return;
     }
+    this.#nextWaits = this.#clogged;
+    if (!this.#nextWaits) this.#readNext();
+  }
+
+  #readNext(): void {
+    this.#nextWaits = false;
     this.#deadlineMs = this.#sweeper.nowMs + KEEP_ALIVE_MS;
     this.reader.paused = false;
     if (this.#held.length > 0) this.#next();
-    else if (this.#inputEnded) this.close(true);
+    else if (this.#inputEnded) this.#lastInput();
     else this.wire.resume();
   }
 
@@ -224,7 +235,9 @@ export class ServerConnection implements WireEvents, ReaderEvents, Swept {
       this.#startedMs = performance.now();
       this.#deadlineMs = this.#sweeper.nowMs + HEAD_MS;
       this.#release();
-      if (this.#exchange === undefined && !this.#closed) this.wire.resume();
+      if (this.#exchange !== undefined || this.#closed) return;
+      if (this.#inputEnded) this.#lastInput();
+      else this.wire.resume();
     });
   }
 
@@ -232,9 +245,11 @@ export class ServerConnection implements WireEvents, ReaderEvents, Swept {
   close(inputDone: boolean): void {
     if (this.#closed || this.#lingering) return;
     this.#held = [];
-    this.wire.end();
     this.#lingering = true;
-    this.#deadlineMs = this.#sweeper.nowMs + LINGER_MS;
+    this.#deadlineMs = this.#sweeper.nowMs + STALL_MS;
+    this.wire.end(() => {
+      this.#deadlineMs = this.#sweeper.nowMs + LINGER_MS;
+    });
     if (!inputDone || !this.#inputEnded) this.wire.resume();
   }
 
@@ -248,26 +263,36 @@ export class ServerConnection implements WireEvents, ReaderEvents, Swept {
     this.wire.destroy();
   }
 
+  /** For an answer that cannot be finished: its reader must not take it for a whole one. */
+  reset(): void {
+    this.wire.reset();
+  }
+
   #linger(length: number): void {
     this.#lingered += length;
     if (this.#lingered > LINGER_LIMIT_BYTES) this.wire.destroy();
   }
 
   drained(): void {
+    this.#clogged = false;
+    if (this.#nextWaits) this.#readNext();
     if (this.#exchange?.bodyDone === true) this.#deadlineMs = Number.POSITIVE_INFINITY;
     this.#exchange?.sink?.drained();
   }
 
   ended(): void {
     this.#inputEnded = true;
-    if (this.#lingering) {
-      this.wire.destroy();
-      return;
-    }
-    if (this.#exchange === undefined) {
-      if (this.reader.idle) this.wire.end();
-      else this.#refuse(new Http1Error("HTTP1_TRUNCATED"));
+    if (this.#lingering) return;
+    if (this.#exchange !== undefined && this.wire.encrypted) this.destroy();
+    else if (this.#exchange === undefined) {
+      if (this.#held.length === 0 && !this.#nextWaits) this.#lastInput();
     } else if (!this.#exchange.bodyDone && !this.reader.paused) this.#truncated();
+  }
+
+  /** Nothing more comes, and nothing is held. */
+  #lastInput(): void {
+    if (this.reader.idle) this.close(true);
+    else this.#refuse(new Http1Error("HTTP1_TRUNCATED"));
   }
 
   #truncated(): void {
@@ -287,7 +312,7 @@ export class ServerConnection implements WireEvents, ReaderEvents, Swept {
   sweep(nowMs: number): void {
     if (nowMs < this.#deadlineMs) return;
     this.#deadlineMs = Number.POSITIVE_INFINITY;
-    if (this.#lingering) this.destroy();
+    if (this.#lingering || this.#nextWaits) this.destroy();
     else if (this.#exchange !== undefined) this.#exchange.sink?.failed(new SidecarError("REQUEST_TIMEOUT"));
     else if (this.reader.idle) this.close(true);
     else this.#refuse(new SidecarError("REQUEST_TIMEOUT"));

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 
 /** What a connection's owner hears. Buffers belong to the owner once given. */
 export interface WireEvents {
@@ -17,6 +18,8 @@ export interface WireEvents {
  */
 export interface Wire {
   readonly remoteAddress: string;
+  /** Over TLS nobody closes one direction alone: the end of input is the end of the peer. */
+  readonly encrypted: boolean;
   /** @returns false when the caller should stop until `drained` */
   write(bytes: Uint8Array): boolean;
   /** Between these two, writes are collected and leave together. */
@@ -24,8 +27,10 @@ export interface Wire {
   uncork(): void;
   pause(): void;
   resume(): void;
-  /** Sends what was written, then a FIN. */
-  end(): void;
+  /** Sends what was written, then a FIN; says when both have left. */
+  end(sent: () => void): void;
+  /** Closes now so that the other side can tell it from a proper end, where the transport can say so. */
+  reset(): void;
   /** Closes now; unsent bytes are lost. */
   destroy(): void;
 }
@@ -44,12 +49,14 @@ export function socketWire(socket: Socket, events: WireEvents): Wire {
   socket.resume();
   return {
     remoteAddress: socket.remoteAddress ?? "",
+    encrypted: socket instanceof TLSSocket,
     write: (bytes) => socket.write(bytes),
     cork: () => socket.cork(),
     uncork: () => socket.uncork(),
     pause: () => socket.pause(),
     resume: () => socket.resume(),
-    end: () => socket.end(),
+    end: (sent) => void socket.end(sent),
+    reset: () => void (socket instanceof TLSSocket ? socket.destroy() : socket.resetAndDestroy()),
     destroy: () => socket.destroy(),
   };
 }

@@ -50,6 +50,11 @@ export class LabelTable {
     return this.#names.push(name) - 1;
   }
 
+  /** As `number`, for names that may not take a place of their own. */
+  known(name: string): number {
+    return this.#numbers.get(name) ?? this.#limit;
+  }
+
   name(number: number): string {
     return this.#names[number] ?? OTHER;
   }
@@ -68,6 +73,11 @@ export class RouteTable {
     if (this.#remembered.size >= REMEMBERED_PATHS) this.#remembered.clear();
     this.#remembered.set(raw, number);
     return number;
+  }
+
+  /** For requests that were not let in: whoever sends them must not use up the labels of those that are. */
+  known(method: string, path: string): number {
+    return this.#labels.known(routeTemplate(method, path));
   }
 
   name(number: number): string {

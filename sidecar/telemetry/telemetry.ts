@@ -1,5 +1,6 @@
 import { SPAN_KIND, type SpanData, STATUS_CODE } from "../../core/wire/otlp-model.ts";
 import type { Exchange } from "../http/server.ts";
+import { PATH_SHOWN_LIMIT } from "../limits.ts";
 import { SIDECAR_METRICS } from "../metrics.ts";
 import { EVERY_METRIC, type Reading } from "./catalogue.ts";
 import type { Direction } from "./recorder.ts";
@@ -24,8 +25,8 @@ export interface Gauges {
 export interface Observed {
   readonly direction: Direction;
   readonly trace: TraceSpan;
-  readonly route: number;
   readonly method: string;
+  /** Its first PATH_SHOWN_LIMIT characters. */
   readonly path: string;
   readonly startedMs: number;
   /** The other side's service; outbound learns it when it routes. */
@@ -40,6 +41,7 @@ export interface Outcome {
 }
 
 const ERROR_STATUS = 500;
+const NOT_LET_IN: ReadonlySet<string> = new Set(["MTLS_REQUIRED", "POLICY_DENIED"]);
 const NAME: Readonly<Record<Direction, number>> = { inbound: SPAN_KIND.server, outbound: SPAN_KIND.client };
 
 /** What the path reports to; rendered on scrape and export, never on the way. */
@@ -63,24 +65,36 @@ export class Telemetry {
     const { request, head, startedMs } = exchange;
     const field = request.traceparent;
     const traceparent = field < 0 ? undefined : exchange.text(head.valueStart(field), head.valueEnd(field));
-    const path = exchange.text(request.pathStart, request.pathEnd);
-    const route = this.recorder.routes.number(request.method, path === "" ? "/" : path);
-    const trace = this.tracer.begin(traceparent);
-    return { direction, trace, route, method: request.method, path, startedMs, peer };
+    const { pathStart, pathEnd, method } = request;
+    const path = exchange.text(pathStart, Math.min(pathEnd, pathStart + PATH_SHOWN_LIMIT));
+    return {
+      direction,
+      trace: this.tracer.begin(traceparent),
+      method,
+      path: path === "" ? "/" : path,
+      startedMs,
+      peer,
+    };
   }
 
   end(observed: Observed, outcome: Outcome): void {
     const endMs = performance.now();
-    const { direction, route, method } = observed;
+    const { direction, method } = observed;
+    const route = this.#route(observed, outcome);
     const seconds = Math.max(0, endMs - observed.startedMs) / 1000;
     const peer = this.recorder.peers.number(observed.peer);
     this.recorder.finished({ direction, peer, route, method, status: outcome.status, seconds });
-    if (observed.trace.sampled) this.tracer.record(this.#span(observed, outcome, endMs));
+    if (observed.trace.sampled) this.tracer.record(this.#span(observed, outcome, route, endMs));
   }
 
-  #span(observed: Observed, { status, code }: Outcome, endMs: number): SpanData {
+  #route({ method, path }: Observed, { code }: Outcome): number {
+    const { routes } = this.recorder;
+    return code !== undefined && NOT_LET_IN.has(code) ? routes.known(method, path) : routes.number(method, path);
+  }
+
+  #span(observed: Observed, { status, code }: Outcome, route: number, endMs: number): SpanData {
     const { trace, direction, method, path, peer } = observed;
-    const name = this.recorder.routes.name(observed.route);
+    const name = this.recorder.routes.name(route);
     const failed = status >= ERROR_STATUS || (direction === "outbound" && status >= 400);
     const query = path.indexOf("?");
     const { traceId, spanId, parentSpanId } = trace;

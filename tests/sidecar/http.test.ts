@@ -156,11 +156,14 @@ describe("HTTP/1.1 through two sidecars", () => {
     expect(kept.raw.match(/"url":"\/[ab]"/g)).toEqual(['"url":"/a"', '"url":"/b"']);
   });
 
-  it("relays a response that ends with its connection, and closes", async () => {
+  it("tells the end of a response that ends with its connection", async () => {
     rawAnswers.set("/close", "HTTP/1.1 200 OK\r\nX: y\r\n\r\nuntil the end");
-    const { body, headers } = await send([request("GET /close", [], "", "raw")]);
-    expect(body).toBe("until the end");
-    expect(headers["connection"]).toBe("close");
+    const { body, headers } = await send([request("GET /close", [close], "", "raw")]);
+    expect(body).toBe("d\r\nuntil the end\r\n0\r\n\r\n");
+    expect(headers["x"]).toBe("y");
+    const old = await send(["GET /close HTTP/1.0\r\nHost: raw\r\n\r\n"]);
+    expect(old.body).toBe("until the end");
+    expect(old.headers["connection"]).toBe("close");
   });
 
   it("carries 8 MB both ways while the reader is slow", async () => {

@@ -15,6 +15,7 @@ import {
   CONNECTION_LIMIT,
   HEAD_MS,
   KEEP_ALIVE_MS,
+  LINGER_MS,
   PENDING_LIMIT_PER_ENDPOINT,
   POOL_IDLE_LIMIT,
   RESPONSE_MS,
@@ -102,6 +103,44 @@ describe("time runs out for a client", () => {
     requests[0]?.receive({ body: () => {}, end: () => {}, drained: () => {}, failed: failure });
     later(STALL_MS + 1);
     expect(failed).toEqual(["REQUEST_TIMEOUT"]);
+  });
+});
+
+describe("a client that is slow, not hostile,", () => {
+  const request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+  it("gets its whole answer, however long the last bytes wait", async () => {
+    const { connection, far, arrived, later } = await serverConnection();
+    const asked = new Promise((resolve) => arrived.once("request", resolve));
+    far.pause();
+    far.write(request);
+    await asked;
+    const answer = Buffer.alloc(16 * 1024 * 1024);
+    connection.write(answer);
+    connection.finish(false);
+    later(LINGER_MS * 5);
+    let received = 0;
+    for await (const chunk of far as AsyncIterable<Buffer>) received += chunk.length;
+    expect(received).toBe(answer.length);
+  });
+
+  it("is answered for every request it pipelined, also when it has closed its side", async () => {
+    const { connection, far, requests } = await serverConnection();
+    far.end(request + request);
+    let received = "";
+    far.on("data", (chunk: Buffer) => {
+      received += chunk.toString();
+    });
+    while (requests.length === 0) await tick();
+    connection.write(Buffer.from("first "));
+    connection.finish(true);
+    connection.ended();
+    await tick();
+    expect(requests).toHaveLength(2);
+    connection.write(Buffer.from("second"));
+    connection.finish(false);
+    await new Promise((resolve) => far.once("end", resolve));
+    expect(received).toBe("first second");
   });
 });
 
