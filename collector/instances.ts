@@ -1,6 +1,7 @@
 import { MINUTE_MS, SECOND_MS } from "../core/base/clock.ts";
 import type { OutriderEvent } from "../core/events/event.ts";
 import type { Resource } from "../core/wire/otlp-model.ts";
+import { keptText } from "./kept-text.ts";
 import { goneSilent, manyGoneSilent, returned } from "./lifecycle-events.ts";
 import type { InstanceView } from "./overview.ts";
 
@@ -146,5 +147,5 @@ function keyOf(component: string, id: string): string {
 }
 
 function cut(value: unknown): string {
-  return String(value).slice(0, INSTANCE_NAME_LIMIT);
+  return keptText(value, INSTANCE_NAME_LIMIT);
 }

@@ -122,7 +122,7 @@ function ingestRecord(parts: Parts, resource: Resource, record: LogRecord, nowMs
   const event = eventOfLogRecord(record);
   if (event === undefined) return;
   if (event.kind === "lifecycle" && event.outcome === "stopping") parts.instances.stopping(resource, nowMs);
-  else if (!isHeartbeat(event)) parts.events.add(event, event.id);
+  else if (!isHeartbeat(event)) parts.events.add(event.atMs > 0 ? event : { ...event, atMs: nowMs }, event.id);
 }
 
 /** Signs of life refresh an instance and are not worth a line in the event stream. */

@@ -3,6 +3,7 @@ import type { Closable } from "../core/base/lifecycle.ts";
 import type { Log } from "../core/base/log.ts";
 import { Collector, SHORTEST_TICK_MS, TICK_MS } from "./collector.ts";
 import type { CollectorConfig } from "./config.ts";
+import { Intake } from "./receive/intake.ts";
 import { createPressureGauge } from "./receive/pressure.ts";
 import { receive } from "./receive/receiver.ts";
 import { readObjectives, watchObjectives } from "./slo/objectives-source.ts";
@@ -37,7 +38,7 @@ export async function startCollector(
 function listenOtlp(config: CollectorConfig, collector: Collector, log: Log) {
   const { balance } = collector;
   const isUnderPressure = createPressureGauge();
-  const deps = { accept: collector.accept.bind(collector), isUnderPressure, balance, log };
+  const deps = { accept: collector.accept.bind(collector), isUnderPressure, balance, intake: new Intake(), log };
   return listen("collector otlp", config.otlp.listen, (q, r) => receive(q, r, deps), log);
 }
 

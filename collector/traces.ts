@@ -1,4 +1,5 @@
 import { type Resource, SPAN_KIND, type SpanData, STATUS_CODE } from "../core/wire/otlp-model.ts";
+import { keptText, newestWithin, sizeOf } from "./kept-text.ts";
 import type { SpanView, TraceView } from "./overview.ts";
 
 /** Recent traces kept; the oldest go first. */
@@ -7,26 +8,36 @@ export const TRACE_LIMIT = 1_000;
 export const SPANS_PER_TRACE_LIMIT = 256;
 /** Attributes shown per span. */
 export const SPAN_ATTRIBUTE_LIMIT = 32;
-const VALUE_LIMIT = 512;
+/** Longest value and longest name, in UTF-16 units; longer ones are cut. */
+export const [SPAN_VALUE_LIMIT, SPAN_NAME_LIMIT] = [512, 128];
+/** What all spans together may hold, in UTF-16 units; the oldest traces go first. */
+export const TRACES_SIZE = 64 * 1024 * 1024;
 const NS_PER_MS = 1e6;
 
 interface Trace {
   readonly traceId: string;
   readonly spans: Map<string, SpanView>;
   error: boolean;
+  size: number;
 }
 
 /** The tail of recent traces, assembled by trace id from every sender. */
 export class RecentTraces {
   readonly #traces = new Map<string, Trace>();
+  #size = 0;
 
   /** @returns false when the trace is full and the span was dropped; a span sent twice is kept once */
   add(resource: Resource, span: SpanData): boolean {
     const trace = this.#traces.get(span.traceId) ?? this.#begin(span.traceId);
     if (trace.spans.size >= SPANS_PER_TRACE_LIMIT && !trace.spans.has(span.spanId)) return false;
     const view = viewOf(resource, span);
+    const replaced = trace.spans.get(span.spanId);
     trace.spans.set(span.spanId, view);
     trace.error ||= view.error;
+    const grown = sizeOf(view) - (replaced === undefined ? 0 : sizeOf(replaced));
+    trace.size += grown;
+    this.#size += grown;
+    while (this.#size > TRACES_SIZE) this.#forgetOldest();
     return true;
   }
 
@@ -35,9 +46,10 @@ export class RecentTraces {
     return trace === undefined ? undefined : assemble(trace);
   }
 
-  /** Newest first. */
-  newest(count: number): TraceView[] {
-    return [...this.#traces.values()].slice(-count).map(assemble).toReversed();
+  /** Newest first; without those that would make the list larger than `size`, which `get` still returns. */
+  newest(count: number, size = TRACES_SIZE): TraceView[] {
+    const newest = [...this.#traces.values()].slice(-count).filter((trace) => trace.size <= size);
+    return newestWithin(newest.map(assemble), count, size);
   }
 
   /** The newest trace in which this service failed: an exemplar for its alerts. */
@@ -49,11 +61,17 @@ export class RecentTraces {
   }
 
   #begin(traceId: string): Trace {
-    const [oldest] = this.#traces.keys();
-    if (this.#traces.size >= TRACE_LIMIT && oldest !== undefined) this.#traces.delete(oldest);
-    const trace = { traceId, spans: new Map(), error: false };
+    if (this.#traces.size >= TRACE_LIMIT) this.#forgetOldest();
+    const trace = { traceId, spans: new Map(), error: false, size: 0 };
     this.#traces.set(traceId, trace);
     return trace;
+  }
+
+  #forgetOldest(): void {
+    const [oldest] = this.#traces.values();
+    if (oldest === undefined) return;
+    this.#traces.delete(oldest.traceId);
+    this.#size -= oldest.size;
   }
 }
 
@@ -67,13 +85,15 @@ function viewOf(resource: Resource, span: SpanData): SpanView {
   return {
     spanId: span.spanId,
     parentSpanId: span.parentSpanId ?? "",
-    service: String(resource["service.name"] ?? "unknown"),
-    name: span.name.slice(0, VALUE_LIMIT),
+    service: keptText(resource["service.name"] ?? "unknown", SPAN_NAME_LIMIT),
+    name: keptText(span.name, SPAN_VALUE_LIMIT),
     kind: KIND_NAME[span.kind],
     startMs: Number(span.startNs) / NS_PER_MS,
     durationMs: Math.max(0, Number(span.endNs - span.startNs)) / NS_PER_MS,
     error: span.statusCode === STATUS_CODE.error,
-    attributes: Object.fromEntries(attributes.map(([key, value]) => [key, String(value).slice(0, VALUE_LIMIT)])),
+    attributes: Object.fromEntries(
+      attributes.map(([key, value]) => [keptText(key, SPAN_NAME_LIMIT), keptText(value, SPAN_VALUE_LIMIT)]),
+    ),
   };
 }
 

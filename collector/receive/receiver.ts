@@ -4,6 +4,7 @@ import type { Log } from "../../core/base/log.ts";
 import { encodeAnswer, encodeStatus, type OtlpEncoding, type OtlpSignal } from "../../core/wire/otlp.ts";
 import type { TelemetryRequest } from "../pipeline.ts";
 import { readBody } from "./body.ts";
+import { type Intake, memoryPressure } from "./intake.ts";
 import type { Balance, Tally } from "./tally.ts";
 import { rejectedCount } from "./tally.ts";
 
@@ -27,6 +28,7 @@ export interface ReceiverDeps {
   /** True while there is no memory for more. */
   isUnderPressure(): boolean;
   readonly balance: Balance;
+  readonly intake: Intake;
   readonly log: Log;
 }
 
@@ -46,10 +48,10 @@ export async function receive(request: IncomingMessage, response: ServerResponse
       `expected content-type application/x-protobuf or application/json, found ${found}`,
     );
   }
+  const hold = deps.intake.hold();
   try {
-    if (deps.isUnderPressure())
-      throw new CodedError("COLLECTOR_MEMORY_PRESSURE", "short of memory", "send again later");
-    const tally = await deps.accept({ signal, encoding, body: await readBody(request) });
+    if (deps.isUnderPressure()) throw memoryPressure("the heap is nearly full");
+    const tally = await deps.accept({ signal, encoding, body: await readBody(request, hold) });
     deps.balance.add(tally);
     succeed(response, tally, encoding);
   } catch (thrown) {
@@ -57,6 +59,8 @@ export async function receive(request: IncomingMessage, response: ServerResponse
     if (status === 500) deps.log.error({ err: thrown, signal }, "telemetry request failed");
     deps.balance.add({ signal, accepted: 0, rejected: { [reason]: 1 } });
     refuse(response, status, encoding, thrown instanceof CodedError ? thrown.message : "internal error");
+  } finally {
+    hold.release();
   }
 }
 

@@ -8,6 +8,10 @@ import type { TrackedSlo } from "../slo/slos.ts";
 
 export const OVERVIEW_TRACES = 50;
 export const OVERVIEW_EVENTS = 200;
+/** The busiest; a map of more is no map. */
+export const OVERVIEW_EDGES = 500;
+/** What the traces, and the events, of one overview may hold, in UTF-16 units each. */
+export const OVERVIEW_LIST_SIZE = 512 * 1024;
 
 /** What the page shows now. Costs a few milliseconds; built at most twice a second however many look. */
 export function buildOverview(parts: Parts, alerts: Alerts, nowMs: number): Overview {
@@ -15,12 +19,17 @@ export function buildOverview(parts: Parts, alerts: Alerts, nowMs: number): Over
     atMs: nowMs,
     timeScale: parts.slos.timeScale,
     instances: parts.instances.views(nowMs),
-    edges: parts.graph.edges.map((edge) => edgeView(edge, nowMs)),
+    edges: busiest(parts.graph.edges).map((edge) => edgeView(edge, nowMs)),
     slos: parts.slos.all.map((slo) => sloView(slo, nowMs)),
     alerts: alerts.views(nowMs),
-    traces: parts.traces.newest(OVERVIEW_TRACES),
-    events: parts.events.newest(OVERVIEW_EVENTS),
+    traces: parts.traces.newest(OVERVIEW_TRACES, OVERVIEW_LIST_SIZE),
+    events: parts.events.newest(OVERVIEW_EVENTS, OVERVIEW_LIST_SIZE),
   };
+}
+
+function busiest(edges: readonly Edge[]): readonly Edge[] {
+  if (edges.length <= OVERVIEW_EDGES) return edges;
+  return edges.toSorted((a, b) => totalsOf(b).requests - totalsOf(a).requests).slice(0, OVERVIEW_EDGES);
 }
 
 function edgeView(edge: Edge, nowMs: number): EdgeView {

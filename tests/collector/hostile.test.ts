@@ -215,3 +215,50 @@ describe("an objective", () => {
     expect(total).toBe(5_112);
   });
 });
+
+describe("the overview", () => {
+  const MEGABYTE = "x".repeat(1_000_000);
+  const size = async () => (await (await fetch(`${collector.web}/api/v1/overview`)).text()).length;
+
+  it("stays small however much one span or event holds, and the newest is there", async () => {
+    const wide = attributes({
+      ...Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`fact ${i}`, MEGABYTE.slice(0, 4_000)])),
+    });
+    for (let request = 0; request < 10; request++) {
+      const traceId = String(request + 1).padStart(32, "a");
+      const spans = Array.from({ length: 30 }, (_, i) => ({
+        traceId,
+        spanId: String(i + 1).padStart(16, "0"),
+        name: "n",
+        attributes: wide,
+      }));
+      await post(`${collector.otlp}/v1/traces`, JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] }));
+    }
+    const logRecords = Array.from({ length: 100 }, (_, i) => ({
+      body: { stringValue: MEGABYTE.slice(0, 9_000) },
+      attributes: attributes({
+        "outrider.event.kind": "decision",
+        "outrider.event.subject": i === 0 ? MEGABYTE : `Pod ${i}`,
+        "outrider.event.outcome": i === 1 ? MEGABYTE : "refused",
+        ...Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`outrider.fact.${n}`, MEGABYTE.slice(0, 9_000)])),
+      }),
+    }));
+    await post(`${collector.otlp}/v1/logs`, JSON.stringify({ resourceLogs: [{ scopeLogs: [{ logRecords }] }] }));
+    expect(await size()).toBeLessThan(2_000_000);
+    const { events, traces } = await collector.overview();
+    expect(events[0]).toMatchObject({ subject: "Pod 99", atMs: expect.any(Number) });
+    expect(Math.abs((events[0]?.atMs ?? 0) - Date.now())).toBeLessThan(60_000);
+    expect(traces.length + events.length).toBeGreaterThan(0);
+    expect((await collector.metrics()).length).toBeLessThan(100_000);
+    expect((await fetch(`${collector.web}/api/v1/traces/${"1".padStart(32, "a")}`)).status).toBe(200);
+  });
+
+  it("shows the busiest of thousands of edges", async () => {
+    const sidecar = new FakeSidecar(() => collector.otlp);
+    for (let i = 0; i < 4_000; i++) sidecar.serve("200", i + 1, { peer: `peer-${i}` });
+    await sidecar.export();
+    const { edges } = await collector.overview();
+    expect(edges.length).toBeLessThanOrEqual(500);
+    expect(edges[0]).toMatchObject({ client: "peer-3999", requests: 4_000 });
+  });
+});

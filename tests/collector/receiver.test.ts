@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { BODY_LIMIT_BYTES } from "../../collector/receive/body.ts";
+import { Intake } from "../../collector/receive/intake.ts";
 import { createPressureGauge } from "../../collector/receive/pressure.ts";
 import { type ReceiverDeps, receive } from "../../collector/receive/receiver.ts";
 import { Balance } from "../../collector/receive/tally.ts";
@@ -101,7 +102,7 @@ describe("OTLP over HTTP", () => {
     const request = Object.assign(Readable.from([Buffer.from("{}")]), head);
     const balance = new Balance();
     const accept = () => Promise.reject(new Error("must not be asked"));
-    const all = { accept, isUnderPressure: () => false, balance, log: silentLog, ...deps };
+    const all = { accept, isUnderPressure: () => false, balance, intake: new Intake(), log: silentLog, ...deps };
     await receive(request as never, response as never, all);
     expect(sent).toMatchObject({ status: 503, headers: { "retry-after": 5 } });
     expect(balance.rejected.get(`metrics ${reason}`)).toBe(1);
