@@ -71,17 +71,19 @@ async function gatherImages(
   return results;
 }
 
-function evidenceFor(rule: ImageRule, source: EvidenceSource, signal: AbortSignal): Promise<PolicyEvidence[]> {
+/** A tag is resolved once, for the first policy, and every other policy judges that digest: a tag may move meanwhile. */
+async function evidenceFor(rule: ImageRule, source: EvidenceSource, signal: AbortSignal): Promise<PolicyEvidence[]> {
   const { reference, policies, trusted } = rule;
-  if (reference === undefined || trusted) return Promise.resolve([]);
-  return Promise.all(
-    policies.map(async (policy) => ({
-      policy,
-      evidence: withScanWanted(await source.collect(reference, policy.spec.authorities, signal), policy, (digest) =>
-        source.wantScan?.(reference, digest),
-      ),
-    })),
-  );
+  const [first, ...others] = policies;
+  if (reference === undefined || trusted || first === undefined) return [];
+  const look = async (policy: ImagePolicy, image: ImageReference): Promise<PolicyEvidence> => {
+    const evidence = await source.collect(image, policy.spec.authorities, signal);
+    return { policy, evidence: withScanWanted(evidence, policy, (digest) => source.wantScan?.(image, digest)) };
+  };
+  const one = await look(first, reference);
+  const { digest } = one.evidence;
+  const held = digest.kind === "found" ? { ...reference, digest: digest.value } : reference;
+  return [one, ...(await Promise.all(others.map((policy) => look(policy, held))))];
 }
 
 /** Where a policy asks for a scan and there is none, one is asked for; the answer says so. It does not wait for it. */

@@ -12,10 +12,12 @@ export const POLICY_FILES_LIMIT = 1000;
 export const POLICY_SETTLE_MS = 50;
 export const POLICY_RELIST_MS = 30_000;
 
+const OWN_GROUP = "outrider.dev/";
 const POLICY_FILE = /\.(ya?ml|json)$/i;
 
 /**
- * Every ImagePolicy of a folder, by name. Other kinds in the folder are skipped.
+ * Every ImagePolicy of a folder, by name. Objects of other groups are skipped; one of ours that is no ImagePolicy is an
+ * error, because a misspelt kind would be a rule that nobody notices is missing.
  *
  * @throws {CodedError} CONFIG_UNREADABLE, CONFIG_INVALID naming every problem of every file at once
  */
@@ -103,6 +105,12 @@ function policyFiles(folder: string): string[] {
 
 function readPolicyFile(file: string, source: string): ImagePolicy[] {
   const documents = parseYamlDocuments(readConfigText(file), source);
-  const ours = documents.filter((document) => (document as { kind?: unknown }).kind === "ImagePolicy");
-  return ours.map((document) => validate(imagePolicySchema as unknown as z.ZodType<ImagePolicy>, document, source));
+  const foreign = (document: unknown) => {
+    const { apiVersion, kind } = (document ?? {}) as { apiVersion?: unknown; kind?: unknown };
+    const others = typeof apiVersion === "string" && apiVersion !== "" && !apiVersion.startsWith(OWN_GROUP);
+    return others && typeof kind === "string" && kind !== "" && kind !== "ImagePolicy";
+  };
+  return documents
+    .filter((document) => !foreign(document))
+    .map((document) => validate(imagePolicySchema as unknown as z.ZodType<ImagePolicy>, document, source));
 }

@@ -11,7 +11,7 @@ export const VULNERABILITIES_NAMED = 10;
 
 /** Whether the newest believed scan is recent enough and holds nothing that the policy refuses. */
 export function judgeScan(judged: Judged): Violation[] {
-  const { evidence, policy, nowMs } = judged;
+  const { evidence, policy } = judged;
   const rule = policy.spec.scan;
   if (rule === undefined || evidence.digest.kind !== "found" || evidence.scan.kind === "failed") return [];
   if (evidence.scan.kind === "absent") {

@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { createMetrics } from "../../admission/observe.ts";
+import { readPolicies } from "../../admission/policies.ts";
 import { startReviewServer } from "../../admission/server.ts";
 import { createServing, SERVING_TTL_MS } from "../../admission/tls.ts";
 import { DAY_MS } from "../../core/base/clock.ts";
@@ -124,6 +125,37 @@ describe("policies that change while the webhook runs", () => {
       const ready = async () => (await fetch(`${webhook.admin}/readyz`)).text();
       while (!(await ready()).includes("spec.mode")) await new Promise((resolve) => setTimeout(resolve, 20));
       expect(await admits()).toBe(true);
+    });
+  });
+});
+
+describe("a policy folder", () => {
+  const cases: [given: string, text: string, says: string][] = [
+    ["a kind of ours that does not exist", "apiVersion: outrider.dev/v1alpha1\nkind: ImagePolicies\n", "kind"],
+    ["a kind written small", "apiVersion: outrider.dev/v1alpha1\nkind: imagepolicy\n", "kind"],
+    ["no kind", "apiVersion: outrider.dev/v1alpha1\n", "kind"],
+    ["no group", "kind: ImagePolicie\n", "apiVersion"],
+  ];
+  it.each(cases)("with %s is an error, because a rule would be missing unnoticed", async (_, text, says) => {
+    const folder = mkdtempSync(join(tmpdir(), "outrider-policies-"));
+    writeFileSync(join(folder, "p.yaml"), text);
+    expect(() => readPolicies(folder)).toThrow(expect.objectContaining({ code: "CONFIG_INVALID" }));
+    expect(() => readPolicies(folder)).toThrow(says);
+    rmSync(folder, { recursive: true });
+  });
+
+  it("may hold other people's objects", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "outrider-policies-"));
+    writeFileSync(join(folder, "p.yaml"), "apiVersion: v1\nkind: ConfigMap\n");
+    expect(readPolicies(folder)).toEqual([]);
+    rmSync(folder, { recursive: true });
+  });
+
+  it("that is emptied refuses every image", async () => {
+    await withWebhook({ p: spec() }, async (webhook) => {
+      rmSync(join(webhook.folder, "policies/all.yaml"));
+      const said = async () => (await webhook.admit(pod(shop.images.good))).answer.status?.message ?? "(admitted)";
+      while (!(await said()).includes("IMG_NO_POLICY")) await new Promise((resolve) => setTimeout(resolve, 20));
     });
   });
 });

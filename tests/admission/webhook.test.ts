@@ -2,7 +2,21 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { verifyChain } from "../../admission/decision-log.ts";
-import { openShop, type Pod, pod, requestFor, type Shop, startWebhook, type Webhook } from "./support/webhook.ts";
+import { pushImage } from "../../cli/demo/registry/registry.ts";
+import { attestVuln, signCosignSimple } from "../../cli/demo/signing/signing.ts";
+import { fromTimes, on, redirectTo } from "../support/registry-of-faults.ts";
+import {
+  openShop,
+  type Pod,
+  pod,
+  policySpec,
+  RELEASE,
+  requestFor,
+  SCANNER,
+  type Shop,
+  startWebhook,
+  type Webhook,
+} from "./support/webhook.ts";
 
 let shop: Shop;
 let webhook: Webhook;
@@ -82,6 +96,26 @@ describe("an image is refused", () => {
 
   it("when it is only a tag by the time it is stored", async () => {
     expect(messageOf(await webhook.validate(pod(shop.images.good)))).toContain("IMG_NOT_PINNED");
+  });
+});
+
+describe("a tag that moves between two looks", () => {
+  it("does not get each policy's approval for another image", async () => {
+    const { registry } = shop;
+    const signed = await pushImage(registry, { repository: "shop/moving", tag: "a", files: { "/a": "a" } });
+    const scanned = await pushImage(registry, { repository: "shop/moving", tag: "b", files: { "/b": "b" } });
+    await signCosignSimple(registry, signed, RELEASE);
+    await attestVuln(registry, scanned, SCANNER, { finishedAtMs: Date.now(), findings: [] });
+    const { signatures, scan, pods: _none, ...rest } = policySpec(shop);
+    const split = await startWebhook(shop, { policies: { a: { ...rest, signatures }, b: { ...rest, scan } } });
+    const second = fromTimes(2, redirectTo("/v2/shop/moving/manifests/b"));
+    registry.inject(on(/shop\/moving\/manifests\/a$/, second));
+    const template = templateOf(`${registry.host}/shop/moving:a`);
+    const deployment = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "web" }, spec: { template } };
+    const answer = await split.validate(deployment);
+    registry.calm();
+    await split.close();
+    expect(messageOf(answer)).toContain("IMG_UNSCANNED");
   });
 });
 
