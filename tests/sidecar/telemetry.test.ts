@@ -1,4 +1,5 @@
 import { createServer } from "node:http";
+import { createServer as createTcpServer } from "node:net";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { decodeMetrics, decodeTraces } from "../../core/wire/otlp.ts";
@@ -91,6 +92,42 @@ describe("what two sidecars report of a request", () => {
       0,
     );
     await mesh.close();
+  });
+});
+
+describe("an export", () => {
+  it("goes on after a collector that broke off in the middle of its answer", async () => {
+    let asked = 0;
+    const server = createTcpServer((socket) => {
+      socket.on("error", () => {});
+      socket.once("data", () => {
+        asked++;
+        socket.end("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf");
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as { port: number };
+    const mesh = await openSmallMesh(["web"]);
+    const config = { collector: { url: `http://127.0.0.1:${port}`, interval: "10ms" } };
+    await mesh.start({ name: "web", config });
+    const endMs = performance.now() + 3000;
+    while (asked < 3 && performance.now() < endMs) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(asked).toBeGreaterThanOrEqual(3);
+    await mesh.close();
+    server.close();
+  });
+
+  it("keeps only the beginning of a long path", async () => {
+    const sink = await collector();
+    const mesh = await openSmallMesh(["web"]);
+    const web = await mesh.start({ name: "web", config: { collector: { url: sink.url, interval: "10ms" } } });
+    expect((await get(web.outbound, "web", `/${"x".repeat(12_000)}`)).status).toBe(200);
+    await mesh.close();
+    sink.close();
+    const spans = sink.got
+      .filter(({ path }) => path === "/v1/traces")
+      .flatMap(({ body }) => decodeTraces(body, "protobuf").parts.flatMap(({ items }) => items));
+    expect(spans.map(({ attributes }) => String(attributes["url.path"]).length)).toEqual([1024, 1024]);
   });
 });
 
