@@ -64,12 +64,16 @@ export function versionOf({ version: _, ...content }: Snapshot): string {
   return createHash("sha256").update(canonicalJson(content)).digest("hex");
 }
 
-/** Keys of every object in code-unit order, no spaces. @see RFC 8785 */
+/**
+ * Keys of every object in code-unit order, no spaces. Written member by member: an object made of sorted entries
+ * lists keys such as "9" and "10" as numbers again. @see RFC 8785
+ */
 function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) => {
-    if (typeof part !== "object" || part === null || Array.isArray(part)) return part;
-    return Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)));
-  });
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item)).join(",")}]`;
+  const present = Object.entries(value).filter(([, member]) => member !== undefined);
+  const members = present.toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`).join(",")}}`;
 }
 
 function firstProblem({ issues }: z.ZodError): string {
