@@ -116,7 +116,9 @@ function addRoute(app: FastifyInstance, options: CaDoorOptions): void {
   app.setErrorHandler((thrown, request, reply) => {
     const error = codedRefusal(thrown);
     options.onRefused(error, request.ip);
-    return reply.code(statusOf(error.code)).send({ code: error.code, message: error.message, fix: error.fix });
+    const status = statusOf(error.code);
+    const message = status < 500 ? error.message : "certificate request: the authority cannot judge it now";
+    return reply.code(status).send({ code: error.code, message, fix: error.fix });
   });
 }
 

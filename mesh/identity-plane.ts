@@ -8,11 +8,15 @@ import type { SvidSource } from "../core/identity/svid.ts";
 import { openCaDoor } from "./ca-door.ts";
 import { certificateRefused, rootRotated } from "./identity-events.ts";
 import { createOwnIdentity } from "./own-identity.ts";
+import { createRateLimit } from "./rate-limit.ts";
 import type { MeshSetting } from "./setting.ts";
 import { createJwksReviewer, type ReviewedPod } from "./token-review.ts";
 
 /** How often the authority looks after its roots, in milliseconds. */
 const MAINTENANCE_MS = HOUR_MS;
+/** Refusals written to the log and sent as events at once, and per second after that; every one is counted. */
+export const REFUSALS_TOLD_BURST = 50;
+export const REFUSALS_TOLD_PER_SECOND = 5;
 const WORLD_READABLE = 0o644;
 
 /** Identities: the authority, the mesh's own SVID, and the roots' rotation. */
@@ -72,6 +76,8 @@ export async function openAuthority(
 ): Promise<string> {
   const { config, clock, log, emit, meters } = setting;
   const { ca, tokens } = config;
+  const told = createRateLimit({ burst: REFUSALS_TOLD_BURST, perSecond: REFUSALS_TOLD_PER_SECOND });
+  let untold = 0;
   const door = await openCaDoor({
     listen: ca.listen,
     authority,
@@ -86,7 +92,12 @@ export async function openAuthority(
     },
     onRefused: (error, address) => {
       meters.certificate(error.code);
-      log.warn({ err: error, address }, "certificate refused");
+      if (!told.allows("", clock())) {
+        untold++;
+        return;
+      }
+      log.warn({ err: error, address, ...(untold === 0 ? {} : { untold }) }, "certificate refused");
+      untold = 0;
       emit(certificateRefused(error, address, clock()));
     },
   });

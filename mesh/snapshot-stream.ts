@@ -15,6 +15,12 @@ export const SIDECAR_LINE_LIMIT_BYTES = 16 * 1024;
 export const HELLO_DEADLINE_MS = 10_000;
 /** A connection is closed before either certificate ends, and after an hour at most, so that identities stay fresh. */
 export const LONGEST_CONNECTION_MS = HOUR_MS;
+/** How long a last message may take to leave, in milliseconds; whoever reads nothing is cut off then. */
+export const FAREWELL_DEADLINE_MS = 2_000;
+/** How long one snapshot may take to be read, in milliseconds. */
+export const SNAPSHOT_DEADLINE_MS = 30_000;
+/** A peer that is gone without a word (a node that lost power) is asked for this often, in milliseconds. */
+const KEEP_ALIVE_MS = 15_000;
 
 /** One connected sidecar as the admin door shows it. */
 export interface SidecarState {
@@ -56,7 +62,8 @@ type Answer = Exclude<Message, Hello>;
  *
  *   verify   the certificate, after the handshake
  *   hello    which pod; must be the one the certificate names
- *   offer    its snapshot, now and after each change; a slow reader gets only the newest
+ *   offer    its snapshot, now and after each change; a slow reader gets only the newest, one that reads nothing is
+ *            cut off
  *   answer   ack or nack, recorded
  *
  * Any stage may throw; `refuse` is the one place that turns an error into a message and a close.
@@ -77,8 +84,8 @@ class Connection {
   readonly #options: SnapshotStreamOptions;
   readonly #address: string;
   readonly #readLines = createLineReader(SIDECAR_LINE_LIMIT_BYTES);
-  /** Written more than the socket takes: the newest snapshot waits for its `drain`. */
-  #full = false;
+  /** Written more than the socket takes: the newest snapshot waits for its `drain`, and the peer has so long to read. */
+  #full: NodeJS.Timeout | undefined;
   #refused = false;
 
   constructor(socket: TLSSocket, options: SnapshotStreamOptions) {
@@ -91,14 +98,17 @@ class Connection {
     const { log, clock } = this.#options;
     this.#socket.on("error", (err) => log.debug({ err, address: this.#address }, "snapshot stream: connection broke"));
     this.#socket.on("drain", () => {
-      this.#full = false;
+      clearTimeout(this.#full);
+      this.#full = undefined;
       this.offer();
     });
+    this.#socket.on("close", () => clearTimeout(this.#full));
+    this.#socket.setKeepAlive(true, KEEP_ALIVE_MS);
     this.#guarded(() => {
       const peer = verifiedPeer(this.#socket, this.#options);
       this.#socket.on("data", (chunk: Buffer) => this.#guarded(() => this.#receive(peer, chunk)));
       this.#closeAfter(HELLO_DEADLINE_MS, () => expectHello(this.state));
-      this.#closeAfter(connectionLifeMs(peer, clock()), () => this.#socket.end());
+      this.#closeAfter(connectionLifeMs(peer, clock()), () => this.#end(""));
     });
   }
 
@@ -107,7 +117,8 @@ class Connection {
     const snapshot = this.#options.snapshotOf(this.state.podUid);
     if (snapshot === undefined || snapshot.version === this.state.sent) return;
     this.state = { ...this.state, sent: snapshot.version };
-    this.#full = !this.#socket.write(line({ type: "snapshot", snapshot }));
+    if (this.#socket.write(line({ type: "snapshot", snapshot }))) return;
+    this.#full = setTimeout(() => this.#socket.destroy(), SNAPSHOT_DEADLINE_MS);
   }
 
   #receive(peer: VerifiedPeer, chunk: Buffer): void {
@@ -150,7 +161,13 @@ class Connection {
       "snapshot stream: refused",
     );
     const { code, message } = error;
-    this.#socket.end(line({ type: "error", code, message }), () => this.#socket.destroy());
+    this.#end(line({ type: "error", code, message }));
+  }
+
+  #end(text: string): void {
+    this.#socket.end(text, () => this.#socket.destroy());
+    const farewell = setTimeout(() => this.#socket.destroy(), FAREWELL_DEADLINE_MS);
+    this.#socket.once("close", () => clearTimeout(farewell));
   }
 
   #closeAfter(delayMs: number, step: () => void): void {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { silentLog } from "../../core/base/log.ts";
 import { createCaSource, writeRequest } from "../../core/identity/ca-source.ts";
 import { CA_BURST } from "../../mesh/ca-door.ts";
+import { REFUSALS_TOLD_BURST } from "../../mesh/identity-plane.ts";
 import { openShop, type Shop, type TokenFacts } from "./shop.ts";
 
 let shop: Shop;
@@ -24,12 +25,12 @@ interface Answer {
   readonly fix?: string;
 }
 
-function ask(body: unknown, localAddress = "127.0.0.1"): Promise<Answer> {
+function ask(body: unknown, localAddress = "127.0.0.1", at: Shop = shop): Promise<Answer> {
   const text = typeof body === "string" ? body : JSON.stringify(body);
   const headers = { "content-type": "application/json" };
-  const ca = readFileSync(shop.bundleFile, "utf8");
+  const ca = readFileSync(at.bundleFile, "utf8");
   return new Promise((resolve, reject) => {
-    const url = `${shop.ca}/v1/certificates`;
+    const url = `${at.ca}/v1/certificates`;
     const outgoing = request(url, { method: "POST", agent: false, ca, headers, localAddress }, (incoming) => {
       let answer = "";
       incoming.on("data", (chunk) => {
@@ -132,6 +133,19 @@ describe("a certificate is refused", () => {
     const answers = await Promise.all(Array.from({ length: CA_BURST + 10 }, () => ask({ csr: "" }, "127.0.0.7")));
     expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThan(0);
     expect((await ask({ csr: csrFor(WEB), token: await token() }, "127.0.0.8")).status).toBe(200);
+  });
+
+  it("and told a few times, however many there are: a flood fills no disk", async () => {
+    const told: object[] = [];
+    const flooded = await openShop(undefined, { ...silentLog, warn: (fields) => void told.push(fields) });
+    const addresses = Array.from({ length: 8 }, (_, index) => `127.0.1.${index + 1}`);
+    for (const address of addresses)
+      await Promise.all(Array.from({ length: 20 }, () => ask({ csr: "" }, address, flooded)));
+    const metrics = await (await fetch(`${flooded.admin}/metrics`)).text();
+    expect(metrics).toContain('outrider_mesh_certificates_total{result="CA_TOKEN_MISSING"} 160');
+    expect(told.length).toBeGreaterThanOrEqual(REFUSALS_TOLD_BURST);
+    expect(told.length).toBeLessThan(140);
+    await flooded.close();
   });
 
   it("and counted by reason", async () => {

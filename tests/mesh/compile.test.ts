@@ -102,6 +102,11 @@ describe("a snapshot", () => {
     expect([snapshotOf("uid-web", MANIFESTS).mtls, snapshotOf("uid-web", text).mtls]).toEqual(["strict", "permissive"]);
   });
 
+  it("and a word that is neither is no leave to speak in plain text", () => {
+    const text = MANIFESTS.replace("name: shop }", "name: shop, annotations: { outrider.dev/mtls: Permisive } }");
+    expect(compile(read(text), { ...OPTIONS, mtls: "permissive" }).get("uid-web")?.mtls).toBe("strict");
+  });
+
   it("knows the pods that may meet the workload", () => {
     expect(Object.keys(snapshotOf("uid-payments", MANIFESTS, POLICY).peers).toSorted()).toEqual([
       "uid-batch",
