@@ -5,24 +5,57 @@ export const DRAIN_LIMIT_BYTES = 64 * 1024 * 1024;
 /** How much of an oversized body is kept, to find the review's uid in. */
 export const HEAD_BYTES = 64 * 1024;
 
-/** A body, or the head of one that was too large. */
+/** Bytes of all bodies held at once, by reviews being read and by reviews being judged. */
+export const BODIES_LIMIT_BYTES = 256 * 1024 * 1024;
+
+/** A body, or the head of one that was too large or came when too many were held. */
 export interface ReviewBody {
   readonly text: string;
-  readonly complete: boolean;
+  readonly kept: "whole" | "too large" | "too many";
+  /** Gives its bytes back; called once the review is answered. */
+  release(): void;
+}
+
+/** Bytes of bodies held now. One for each listener. */
+export interface BodyBudget {
+  held: number;
 }
 
 /**
  * Reads a body up to a limit. One beyond it is still read, and thrown away, because a sender that is cut off while
  * writing never sees the reason.
  */
-export async function readReviewBody(stream: Readable, limitBytes: number): Promise<ReviewBody> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size <= limitBytes) chunks.push(chunk);
-    else chunks.splice(0, chunks.length, Buffer.concat(chunks).subarray(0, HEAD_BYTES));
-    if (size > DRAIN_LIMIT_BYTES) break;
+export async function readReviewBody(stream: Readable, limitBytes: number, budget: BodyBudget): Promise<ReviewBody> {
+  let chunks: Buffer[] = [];
+  let [size, mine] = [0, 0];
+  let kept: ReviewBody["kept"] = "whole";
+  const release = () => {
+    budget.held -= mine;
+    mine = 0;
+  };
+  const giveUp = (why: "too large" | "too many") => {
+    kept = why;
+    chunks = [Buffer.from(Buffer.concat(chunks).subarray(0, HEAD_BYTES))]; // a copy: the rest may go
+    release();
+  };
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > DRAIN_LIMIT_BYTES) break;
+      if (kept !== "whole") continue;
+      chunks.push(chunk);
+      if (size > limitBytes) giveUp("too large");
+      else if (budget.held + chunk.length > BODIES_LIMIT_BYTES) giveUp("too many");
+      else mine += take(budget, chunk.length);
+    }
+  } catch (thrown) {
+    release();
+    throw thrown;
   }
-  return { text: Buffer.concat(chunks).toString("utf8"), complete: size <= limitBytes };
+  return { text: Buffer.concat(chunks).toString("utf8"), kept, release };
+}
+
+function take(budget: BodyBudget, bytes: number): number {
+  budget.held += bytes;
+  return bytes;
 }

@@ -1,12 +1,13 @@
 import type { IncomingMessage } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { MINUTE_MS, SECOND_MS } from "../core/base/clock.ts";
 import { asError, CodedError, codedSystemError } from "../core/base/errors.ts";
 import type { HostPort } from "../core/base/host-port.ts";
 import type { Closable } from "../core/base/lifecycle.ts";
-import { readReviewBody } from "./body.ts";
+import { type BodyBudget, HEAD_BYTES, type ReviewBody, readReviewBody } from "./body.ts";
 import type { Answer } from "./doors.ts";
 import { ADMISSION_ERRORS } from "./errors.ts";
 import type { AdmissionMetrics, Door } from "./observe.ts";
@@ -51,10 +52,10 @@ export async function startReviewServer(options: ReviewServerOptions): Promise<R
       return https;
     },
   });
-  const reviews = { underWay: 0 };
+  const reviews = { underWay: 0, held: 0 };
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", (_request: FastifyRequest, payload: IncomingMessage) =>
-    readReviewBody(payload, REVIEW_LIMIT_BYTES),
+  app.addContentTypeParser("application/json", (_request: FastifyRequest, payload: IncomingMessage, done: Parsed) =>
+    done(null, payload),
   );
   app.setErrorHandler((error, _request, reply) => sendError(reply, error));
   for (const door of ["validate", "mutate"] as const) {
@@ -103,38 +104,39 @@ async function handleReview(
   request: FastifyRequest,
   reply: FastifyReply,
   { doors, metrics }: ReviewServerOptions,
-  reviews: { underWay: number },
+  reviews: BodyBudget & { underWay: number },
 ): Promise<FastifyReply> {
-  const signal = AbortSignal.timeout(deadlineOf(request, reply.elapsedTime));
-  const body = (request.body ?? { text: "", complete: true }) as Awaited<ReturnType<typeof readReviewBody>>;
-  if (!body.complete) return tooLarge(reply, body.text);
-  let parsed: ReturnType<typeof parseReview>;
-  try {
-    parsed = parseReview(body.text);
-  } catch (thrown) {
-    metrics.malformed(door);
-    return sendError(reply, thrown);
-  }
-  if (reviews.underWay >= REVIEWS_LIMIT)
-    return send(
-      reply,
-      refusalResponse(parsed.uid, refusalText("REVIEW_BUSY", `${REVIEWS_LIMIT} reviews are under way`)),
-    );
+  const signal = AbortSignal.timeout(deadlineOf(request));
+  let body = NO_BODY;
   reviews.underWay++;
   try {
+    if (request.body instanceof Readable) body = await readReviewBody(request.body, REVIEW_LIMIT_BYTES, reviews);
+    if (body.kept === "too large")
+      return unread(reply, body.text, "REVIEW_TOO_LARGE", `over ${REVIEW_LIMIT_BYTES} bytes`);
+    if (body.kept === "too many" || reviews.underWay > REVIEWS_LIMIT)
+      return unread(reply, body.text, "REVIEW_BUSY", "as many reviews are under way as the gate takes");
+    const parsed = parseReview(body.text);
     const { traceparent } = request.headers;
     return send(reply, await doors[door](parsed, signal, typeof traceparent === "string" ? traceparent : undefined));
+  } catch (thrown) {
+    if (thrown instanceof CodedError && thrown.code === "REVIEW_MALFORMED") metrics.malformed(door);
+    return sendError(reply, thrown);
   } finally {
     reviews.underWay--;
+    body.release();
   }
 }
 
-/** Time for one review: the API server's `?timeout=`, less what reading it took and what the answer takes. */
-function deadlineOf(request: FastifyRequest, elapsedMs: number): number {
+type Parsed = (error: null, payload: IncomingMessage) => void;
+
+const NO_BODY: ReviewBody = { text: "", kept: "whole", release: () => {} };
+
+/** Time for one review, its reading included: the API server's `?timeout=`, less what the answer takes. */
+function deadlineOf(request: FastifyRequest): number {
   const { timeout } = request.query as { timeout?: unknown };
   const asked = typeof timeout === "string" ? parseGoDuration(timeout) : undefined;
   const timeoutMs = Math.min(asked ?? DEFAULT_TIMEOUT_MS, LONGEST_TIMEOUT_MS);
-  return Math.max(SHORTEST_DEADLINE_MS, Math.ceil(timeoutMs - elapsedMs - ANSWER_RESERVE_MS));
+  return Math.max(SHORTEST_DEADLINE_MS, timeoutMs - ANSWER_RESERVE_MS);
 }
 
 const GO_UNITS = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const;
@@ -147,22 +149,16 @@ export function parseGoDuration(text: string): number | undefined {
 }
 
 /** A webhook that ignores failures would let an unread object through: so this is an answer, and it is no. */
-function tooLarge(reply: FastifyReply, head: string): FastifyReply {
-  const uid = findUid(head);
-  const message = refusalText("REVIEW_TOO_LARGE", `larger than ${REVIEW_LIMIT_BYTES} bytes`);
-  if (uid !== undefined) return send(reply, refusalResponse(uid, message));
-  return sendError(
-    reply,
-    new CodedError(
-      "REVIEW_TOO_LARGE",
-      `review: larger than ${REVIEW_LIMIT_BYTES} bytes`,
-      ADMISSION_ERRORS.REVIEW_TOO_LARGE.fix,
-    ),
-  );
-}
-
-function refusalText(code: keyof typeof ADMISSION_ERRORS, why: string): string {
-  return `refused  ${code}: ${why}\n  fix: ${ADMISSION_ERRORS[code].fix}`;
+function unread(
+  reply: FastifyReply,
+  head: string,
+  code: "REVIEW_TOO_LARGE" | "REVIEW_BUSY",
+  why: string,
+): FastifyReply {
+  const uid = findUid(head.slice(0, HEAD_BYTES));
+  const { fix } = ADMISSION_ERRORS[code];
+  if (uid === undefined) return sendError(reply, new CodedError(code, `review: ${why}`, fix));
+  return send(reply, refusalResponse(uid, `refused  ${code}: ${why}\n  fix: ${fix}`));
 }
 
 function send(reply: FastifyReply, response: ReviewResponse): FastifyReply {
@@ -172,6 +168,7 @@ function send(reply: FastifyReply, response: ReviewResponse): FastifyReply {
 const STATUS: Readonly<Record<string, number>> = {
   REVIEW_MALFORMED: 400,
   REVIEW_TOO_LARGE: 413,
+  REVIEW_BUSY: 503,
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 415,
 };
 

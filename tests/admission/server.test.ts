@@ -1,9 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { connect } from "node:tls";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { request } from "undici";
+import { BODIES_LIMIT_BYTES, readReviewBody } from "../../admission/body.ts";
+import type { Verdict } from "../../admission/judge.ts";
+import { createMetrics, NAMESPACES_COUNTED } from "../../admission/observe.ts";
 import { REVIEW_LIMIT_BYTES } from "../../admission/review.ts";
 import { parseGoDuration } from "../../admission/server.ts";
 import { on } from "../support/registry-of-faults.ts";
@@ -109,6 +113,45 @@ describe("a review larger than the gate reads", () => {
   it("and gets 413 when even its uid cannot be found", async () => {
     const { status, json } = await webhook.post("/validate", "x".repeat(REVIEW_LIMIT_BYTES + 1));
     expect({ status, code: json["code"] }).toEqual({ status: 413, code: "REVIEW_TOO_LARGE" });
+  });
+});
+
+describe("more reviews than the gate holds at once", () => {
+  const read = (budget: { held: number }, text: string) =>
+    readReviewBody(Readable.from([Buffer.from(text)]), REVIEW_LIMIT_BYTES, budget);
+
+  it("are read no further than their uid, and give back what they held", async () => {
+    const budget = { held: BODIES_LIMIT_BYTES - 10 };
+    const fits = await read(budget, "0123456789");
+    const second = await read(budget, JSON.stringify(review()));
+    expect([fits.kept, second.kept, budget.held]).toEqual(["whole", "too many", BODIES_LIMIT_BYTES]);
+    expect(second.text).toContain('"uid"');
+    for (const body of [fits, second, fits]) body.release();
+    expect(budget.held).toBe(BODIES_LIMIT_BYTES - 10);
+  });
+
+  it("are given back when their sender breaks off, too", async () => {
+    const budget = { held: 0 };
+    const broken = Readable.from(
+      (async function* () {
+        yield Buffer.from("half of one");
+        await Promise.resolve();
+        throw new Error("aborted");
+      })(),
+    );
+    await expect(readReviewBody(broken, REVIEW_LIMIT_BYTES, budget)).rejects.toThrow("aborted");
+    expect(budget.held).toBe(0);
+  });
+});
+
+describe("the gate's numbers", () => {
+  it("are of so many namespaces and no more, whoever asks", async () => {
+    const metrics = createMetrics(() => 0);
+    const verdict = (namespace: string) => ({ subject: { namespace }, parts: [] }) as unknown as Verdict;
+    for (let n = 0; n < NAMESPACES_COUNTED + 100; n++) metrics.reviewed("validate", verdict(`ns-${n}`), 0);
+    const lines = (await metrics.registry.metrics()).split("\n").filter((line) => line.includes("reviews_total{"));
+    expect(lines).toHaveLength(NAMESPACES_COUNTED + 1);
+    expect(lines.at(-1)).toContain('namespace="(others)"} 100');
   });
 });
 

@@ -71,7 +71,7 @@ describe("a policy's mode", () => {
 describe("a policy's scope", () => {
   it("is its namespaces: in another one the image has no policy", async () => {
     const answer = await withWebhook({ p: spec() }, (webhook) =>
-      webhook.validate(pod(shop.images.good), { namespace: "other" }),
+      webhook.validate(pod(shop.images.good, {}, { namespace: "other" }), { namespace: "other" }),
     );
     expect(answer.status?.message).toContain("IMG_NO_POLICY");
   });
