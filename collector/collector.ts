@@ -1,10 +1,13 @@
 import { type Clock, MINUTE_MS, SECOND_MS, systemClock } from "../core/base/clock.ts";
+import { CodedError, messageOf } from "../core/base/errors.ts";
 import type { Log } from "../core/base/log.ts";
 import type { OutriderEvent } from "../core/events/event.ts";
 import type { Objective } from "../core/slo/objective.ts";
+import { COLLECTOR_ERRORS } from "./errors.ts";
 import { EventLog, type EventLogSnapshot } from "./event-log.ts";
 import { type Instance, Instances } from "./instances.ts";
 import { ingest, type Parts, replay, type TelemetryRequest } from "./pipeline.ts";
+import { isHeapNearlyFull } from "./receive/pressure.ts";
 import { Balance, type Tally } from "./receive/tally.ts";
 import { ServiceGraph } from "./rollup/graph.ts";
 import { CLASSIC_BOUNDS } from "./rollup/histogram.ts";
@@ -13,7 +16,7 @@ import { type RollupSnapshot, restoreRollup, snapshotRollup } from "./rollup/rol
 import { type AlertSnapshot, Alerts } from "./slo/alerts.ts";
 import { type SloSnapshot, SloTracker } from "./slo/slos.ts";
 import { decodeRecord, encodeRecord, type JournalRecord } from "./state/journal.ts";
-import { Store } from "./state/store.ts";
+import { type Found, Store } from "./state/store.ts";
 import { RecentTraces } from "./traces.ts";
 
 /** Alerts and instances are looked at this often, in milliseconds, divided by the time scale. */
@@ -65,6 +68,7 @@ export class Collector {
   #turn: Promise<unknown> = Promise.resolve();
   #snapshotAtMs: number;
   #syncedAtMs = 0;
+  #diskProblem: string | undefined;
 
   private constructor(options: CollectorOptions, store: Store) {
     this.#options = options;
@@ -79,10 +83,21 @@ export class Collector {
   static async open(options: CollectorOptions): Promise<Collector> {
     const { store, found } = await Store.open(options.stateDir);
     const collector = new Collector(options, store);
-    if (found.state !== undefined) collector.#restore(found.state as StateSnapshot);
-    for (const record of found.records) collector.#replay(decodeRecord(record));
-    collector.parts.instances.listen(collector.#clock());
+    try {
+      collector.#resume(found);
+    } catch (thrown) {
+      await store.close();
+      throw thrown;
+    }
     return collector;
+  }
+
+  #resume({ state, records, damaged }: Found): void {
+    const { stateDir, log } = this.#options;
+    if (state !== undefined) restoring(stateDir, () => this.#restore(state as StateSnapshot));
+    if (damaged > 0) log.warn({ segments: damaged }, "the log ends in a damaged record; what came after it is lost");
+    for (const record of records) this.#replay(decodeRecord(record));
+    this.parts.instances.listen(this.#clock());
   }
 
   /** Takes one request in. @throws {CodedError} when nothing of it was applied */
@@ -100,7 +115,8 @@ export class Collector {
     const write = await this.#exclusively(async () => {
       const nowMs = this.#clock();
       this.parts.instances.seen(OWN_RESOURCE, nowMs);
-      await this.#record([...this.parts.instances.watch(nowMs), ...this.alerts.evaluate(nowMs)], nowMs);
+      const found = [...this.parts.instances.watch(nowMs), ...this.alerts.evaluate(nowMs)];
+      await this.#record(found, nowMs).catch(() => {}); // noted, and in the snapshot, which may find room
       const due = nowMs - this.#snapshotAtMs >= SNAPSHOT_INTERVAL_MS || this.#store.logBytes >= SNAPSHOT_LOG_BYTES;
       return due ? this.#beginSnapshot(nowMs) : undefined;
     });
@@ -146,8 +162,33 @@ export class Collector {
     if (kind === "alert") this.#options.onAlert?.(event);
   }
 
-  #append(record: JournalRecord): Promise<void> {
-    return this.#store.append(encodeRecord(record));
+  /** Why the collector cannot do its work now, one reason a line; empty when it can. */
+  get problems(): readonly string[] {
+    const disk = this.#diskProblem === undefined ? [] : [this.#diskProblem];
+    return isHeapNearlyFull() ? [...disk, "memory: the heap is nearly full; telemetry is refused"] : disk;
+  }
+
+  /** Bytes of log that a restart would replay. */
+  get logBytes(): number {
+    return this.#store.logBytes;
+  }
+
+  async #append(record: JournalRecord): Promise<void> {
+    try {
+      await this.#store.append(encodeRecord(record));
+      this.#noteDisk(undefined);
+    } catch (thrown) {
+      this.#noteDisk(`state: ${messageOf(thrown)}; telemetry is refused`);
+      throw thrown;
+    }
+  }
+
+  /** Says it once, not once a request. */
+  #noteDisk(problem: string | undefined): void {
+    if (problem === this.#diskProblem) return;
+    this.#diskProblem = problem;
+    if (problem === undefined) this.#options.log.info({}, "state is written again");
+    else this.#options.log.error({ problem }, "state not written");
   }
 
   #beginSnapshot(nowMs: number): Promise<() => Promise<void>> {
@@ -184,6 +225,16 @@ export class Collector {
     const done = this.#turn.then(work);
     this.#turn = done.catch(() => {});
     return done;
+  }
+}
+
+/** @throws {CodedError} COLLECTOR_STATE_BROKEN: valid JSON that is not a state */
+function restoring(folder: string, work: () => void): void {
+  try {
+    work();
+  } catch (cause) {
+    const { fix } = COLLECTOR_ERRORS.COLLECTOR_STATE_BROKEN;
+    throw new CodedError("COLLECTOR_STATE_BROKEN", `${folder}: ${messageOf(cause)}`, fix, { cause });
   }
 }
 

@@ -16,6 +16,10 @@ export const COLLECTOR_ERRORS = {
     means: "the saved state cannot be read",
     fix: "move the state folder away and start again; totals and budgets then start from zero",
   },
+  COLLECTOR_STATE_IN_USE: {
+    means: "another collector on this machine writes to the same state folder",
+    fix: "stop the other one, or give each its own stateDir",
+  },
   COLLECTOR_UNREACHABLE: {
     means: "a command could not reach the collector",
     fix: "start it with: outrider collector --config FILE, or name another with --collector URL",

@@ -7,6 +7,7 @@ import { Intake } from "./receive/intake.ts";
 import { createPressureGauge } from "./receive/pressure.ts";
 import { receive } from "./receive/receiver.ts";
 import { readObjectives, watchObjectives } from "./slo/objectives-source.ts";
+import { lockState } from "./state/lock.ts";
 import { buildOverview } from "./web/build-overview.ts";
 import { listen } from "./web/listen.ts";
 import { LiveFeed } from "./web/live.ts";
@@ -21,6 +22,7 @@ export async function startCollector(
   const { stateDir, slo, instanceTimeout } = config;
   const objectives = readObjectives(config);
   const options = { stateDir, objectives, timeScale: slo.timeScale, instanceTimeoutMs: instanceTimeout, log };
+  opened(await lockState(stateDir));
   const collector = await Collector.open(options);
   opened(collector);
   opened(watchObjectives(config, log, (changed) => collector.replaceObjectives(changed)));

@@ -73,6 +73,7 @@ const STATUS: Readonly<Record<string, readonly [status: number, reason: string]>
   COLLECTOR_BODY_TOO_LARGE: [413, "too_large"],
   COLLECTOR_MEMORY_PRESSURE: [503, "memory_pressure"],
   DISK_FULL: [503, "disk_full"],
+  FILE_NOT_USABLE: [503, "disk_not_usable"],
 };
 
 function statusOf(thrown: unknown): readonly [status: number, reason: string] {

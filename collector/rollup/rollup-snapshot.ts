@@ -9,7 +9,15 @@ export interface RollupSnapshot {
   readonly senders: readonly (readonly [sender: string, seenMs: number])[];
 }
 
-type SeriesRecord = readonly [labels: Labels, value: number, sum: number, buckets: readonly number[], seenMs: number];
+/** Gauges may be infinite or not a number, which JSON cannot say. */
+type SeriesValue = number | "NaN" | "Infinity" | "-Infinity";
+type SeriesRecord = readonly [
+  labels: Labels,
+  value: SeriesValue,
+  sum: number,
+  buckets: readonly number[],
+  seenMs: number,
+];
 type LastRecord = Omit<StreamValue, "startNs" | "timeNs"> & { readonly startNs: string; readonly timeNs: string };
 type StreamRecord = readonly [key: string, family: string, labels: Labels, seenMs: number, last: LastRecord | null];
 
@@ -46,12 +54,12 @@ export function restoreRollup(rollup: Rollup, snapshot: RollupSnapshot): void {
 }
 
 function recordOf({ labels, value, sum, buckets, seenMs }: Series): SeriesRecord {
-  return [labels, value, sum, buckets, seenMs];
+  return [labels, Number.isFinite(value) ? value : (String(value) as SeriesValue), sum, buckets, seenMs];
 }
 
 function restoreSeries(family: Family, [labels, value, sum, buckets, seenMs]: SeriesRecord): void {
   const series = seriesOf(family, labels);
-  Object.assign(series, { value, sum, seenMs });
+  Object.assign(series, { value: Number(value), sum, seenMs });
   series.buckets.splice(0, series.buckets.length, ...buckets);
 }
 

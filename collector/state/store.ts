@@ -2,7 +2,7 @@ import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { CodedError, codedSystemError, messageOf } from "../../core/base/errors.ts";
 import { COLLECTOR_ERRORS } from "../errors.ts";
-import { recordsOf, WalSegment } from "./wal.ts";
+import { isWhole, recordsOf, WalSegment } from "./wal.ts";
 
 const SNAPSHOT = "snapshot.json";
 const SEGMENT = /^wal-(\d{9})\.log$/;
@@ -15,6 +15,8 @@ export interface Found {
   readonly state: unknown;
   /** Records written after it, oldest first. */
   readonly records: readonly Uint8Array[];
+  /** Segments that end in a damaged record: a crash leaves one torn end at most. */
+  readonly damaged: number;
 }
 
 /**
@@ -42,10 +44,16 @@ export class Store {
       const { fromSegment, state } = await readSnapshot(join(folder, SNAPSHOT));
       const sequences = (await segmentsOf(folder)).filter((sequence) => sequence >= fromSegment);
       const records: Uint8Array[] = [];
-      for (const sequence of sequences) records.push(...recordsOf(await readFile(segmentPath(folder, sequence))));
+      let damaged = 0;
+      for (const sequence of sequences) {
+        const segment = await readFile(segmentPath(folder, sequence));
+        const whole = [...recordsOf(segment)];
+        for (const record of whole) records.push(record);
+        damaged += isWhole(segment, whole) ? 0 : 1;
+      }
       const next = Math.max(fromSegment, ...sequences) + 1;
       const store = new Store(folder, await WalSegment.create(segmentPath(folder, next)), next);
-      return { store, found: { state, records } };
+      return { store, found: { state, records, damaged } };
     } catch (thrown) {
       throw codedSystemError(thrown, folder);
     }

@@ -72,6 +72,11 @@ export function* recordsOf(segment: Uint8Array): Generator<Uint8Array> {
   }
 }
 
+/** False when bytes follow the last whole record. */
+export function isWhole(segment: Uint8Array, records: readonly Uint8Array[]): boolean {
+  return records.reduce((sum, record) => sum + HEADER_BYTES + record.length, 0) === segment.length;
+}
+
 async function coded<T>(path: string, work: Promise<T>): Promise<T> {
   try {
     return await work;

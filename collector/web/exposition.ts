@@ -1,3 +1,4 @@
+import { SECOND_MS } from "../../core/base/clock.ts";
 import type { MetricSpec } from "../../core/base/metric.ts";
 import { BURN_WINDOWS_MS, windowName } from "../../core/slo/windows.ts";
 import { COLLECTOR_METRICS as M } from "../metrics.ts";
@@ -12,15 +13,21 @@ import type { TrackedSlo } from "../slo/slos.ts";
 /** @see https://prometheus.io/docs/instrumenting/exposition_formats/ */
 export const EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
+/** In a second. */
+const MICROSECONDS = 1e6;
+
 export interface ExpositionSource {
   readonly parts: Parts;
   readonly alerts: Alerts;
   readonly balance: Balance;
+  readonly problems: readonly string[];
+  readonly logBytes: number;
 }
 
 /** Everything the collector knows, as Prometheus text. Cost: proportional to the series; called once per scrape. */
-export function renderMetrics({ parts, alerts, balance }: ExpositionSource, nowMs: number): string {
-  const own = [...balanceFamilies(balance), ...graphFamilies(parts.graph.edges)];
+export function renderMetrics(source: ExpositionSource, nowMs: number): string {
+  const { parts, alerts, balance } = source;
+  const own = [...balanceFamilies(balance), ...processFamilies(source), ...graphFamilies(parts.graph.edges)];
   own.push(...sloFamilies(parts.slos.all, nowMs), alertFamily(alerts, nowMs), eventFamily(parts));
   const taken = new Set(own.map(([spec]) => spec.name));
   const received = [...parts.rollup.families.values()].filter((family) => !taken.has(family.name));
@@ -40,6 +47,20 @@ function balanceFamilies({ received, accepted, rejected }: Balance): OwnFamily[]
     [M.received, bySignal(received)],
     [M.accepted, bySignal(accepted)],
     [M.rejected, byReason],
+  ];
+}
+
+const STARTED_SECONDS = performance.timeOrigin / SECOND_MS;
+
+function processFamilies({ parts, problems, logBytes }: ExpositionSource): OwnFamily[] {
+  const { user, system } = process.cpuUsage();
+  return [
+    [M.streams, [[{}, parts.rollup.streams.size]]],
+    [M.logBytes, [[{}, logBytes]]],
+    [M.ready, [[{}, problems.length === 0 ? 1 : 0]]],
+    [M.startTime, [[{}, STARTED_SECONDS]]],
+    [M.cpu, [[{}, (user + system) / MICROSECONDS]]],
+    [M.memory, [[{}, process.memoryUsage.rss()]]],
   ];
 }
 

@@ -36,7 +36,10 @@ export async function serveWeb(request: IncomingMessage, response: ServerRespons
 
 const ROUTES: Readonly<Record<string, (response: ServerResponse, deps: WebDeps) => void>> = {
   "/healthz": (response) => send(response, 200, "text/plain", "ok\n"),
-  "/readyz": (response) => send(response, 200, "text/plain", "ok\n"),
+  "/readyz": (response, { collector: { problems } }) => {
+    if (problems.length === 0) send(response, 200, "text/plain", "ok\n");
+    else send(response, 503, "text/plain; charset=utf-8", `${problems.join("\n")}\n`);
+  },
   "/metrics": (response, { collector, clock }) =>
     send(response, 200, EXPOSITION_TYPE, renderMetrics(collector, clock())),
   "/api/v1/overview": (response, { collector, clock }) => {

@@ -63,12 +63,13 @@ export function windowCondition(counts: Counts, target: number, factor: number, 
 
 /** The next state; the same object when nothing changes. */
 export function nextState(
-  state: AlertState,
+  before: AlertState,
   condition: Condition,
   nowMs: number,
   { shortMs }: Pick<BurnAlert, "shortMs">,
   timeScale: number,
 ): AlertState {
+  const state = notAfter(before, nowMs);
   const ageMs = (nowMs - state.sinceMs) * timeScale;
   switch (state.phase) {
     case "inactive":
@@ -82,6 +83,14 @@ export function nextState(
       if (condition === "burning") return { phase: "pending", sinceMs: nowMs };
       return ageMs >= Math.max(RESOLVED_SHOWN_AT_LEAST_MS * timeScale, RESOLVED_SHOWN_MS) ? INACTIVE : state;
   }
+}
+
+/** A clock that was set back must not hold up an alert until it has caught up. */
+function notAfter(state: AlertState, nowMs: number): AlertState {
+  const { phase, sinceMs, calmSinceMs } = state;
+  if (sinceMs <= nowMs && (calmSinceMs === undefined || calmSinceMs <= nowMs)) return state;
+  const calm = calmSinceMs === undefined ? {} : { calmSinceMs: Math.min(calmSinceMs, nowMs) };
+  return { phase, sinceMs: Math.min(sinceMs, nowMs), ...calm };
 }
 
 /** Leaves the phase once it has looked calm for a whole short window; not knowing neither helps nor harms. */

@@ -146,7 +146,7 @@ function objectiveOf(slo: Slo, item: Item, index: number, file: string): Objecti
     slo: single ? slo.metadata.name : `${slo.metadata.name}-${index + 1}`,
     namespace: slo.metadata.annotations?.["outrider.dev/namespace"] ?? literal(read.total["namespace"]),
     service: slo.spec.service,
-    target: item.target ?? (item.targetPercent as number) / 100,
+    target: item.target ?? round((item.targetPercent as number) / 100),
     periodMs: (slo.spec.timeWindow[0] as Slo["spec"]["timeWindow"][number]).duration,
     indicator: read,
     source: file,
@@ -200,9 +200,10 @@ function round(ratio: number): number {
 /** Two SLOs of one name would share their numbers. @throws {CodedError} CONFIG_INVALID */
 export function refuseDuplicates(objectives: readonly Objective[]): void {
   const bySlo = Map.groupBy(objectives, ({ namespace, slo }) => `${namespace}/${slo}`);
-  for (const [slo, [first, second]] of bySlo) {
-    if (first === undefined || second === undefined) continue;
-    const message = `${second.source}: metadata.name: expected a name of its own, found "${slo}" (also in ${first.source})`;
-    throw new CodedError("CONFIG_INVALID", message, "rename one of the two");
-  }
+  const messages = [...bySlo].flatMap(([slo, [first, ...others]]) => {
+    const also = `expected a name of its own, found "${slo}" (also in ${first?.source})`;
+    return others.map(({ source }) => `${source}: metadata.name: ${also}`);
+  });
+  if (messages.length > 0)
+    throw new CodedError("CONFIG_INVALID", messages.join("\n"), "rename all but one of each name");
 }
