@@ -5,6 +5,7 @@ export default {
   rootDir: ".",
   testEnvironment: "node",
   extensionsToTreatAsEsm: [".ts"],
+  testSequencer: "<rootDir>/tests/support/sequencer.mjs",
   transform: { "\\.ts$": "<rootDir>/tests/support/transform.mjs" },
   testMatch: real ? ["<rootDir>/tests/real/**/*.test.ts"] : ["<rootDir>/tests/**/*.test.ts"],
   testPathIgnorePatterns: real ? [] : ["<rootDir>/tests/real/"],
