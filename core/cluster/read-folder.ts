@@ -2,6 +2,7 @@ import { type Dirent, readdirSync, statSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
 import { allInvalid, configInvalid, readConfigText, validate } from "../base/config.ts";
 import { CodedError, messageOf } from "../base/errors.ts";
+import { closest } from "../base/suggest.ts";
 import { type ManifestObject, parseManifest } from "./documents.ts";
 import { type ClusterObjects, NO_OBJECTS } from "./objects.ts";
 import { KINDS, objectHead } from "./schemas.ts";
@@ -97,6 +98,7 @@ function readObject(manifest: ManifestObject, file: string, source: string): Rea
   const where = `${file}:${manifest.line}`;
   const { apiVersion, kind } = validate(objectHead, manifest.value, where);
   const known = Object.hasOwn(KINDS, `${apiVersion}/${kind}`) ? KINDS[`${apiVersion}/${kind}`] : undefined;
+  if (known === undefined && isLostPolicy(apiVersion, kind)) throw lostPolicy(where, apiVersion, kind);
   if (known === undefined) return [];
   const value = manifest.value as { metadata: { name: string; namespace?: string; uid?: string } };
   validate(known.schema, value, `${where} ${kind} ${value.metadata?.name ?? ""}`.trimEnd());
@@ -109,6 +111,16 @@ function readObject(manifest: ManifestObject, file: string, source: string): Rea
   const key = `${kind} ${namespaced ? `${namespace}/` : ""}${value.metadata.name}`;
   const uid = known.list === "pods" && value.metadata.uid !== undefined ? [`Pod with uid ${value.metadata.uid}`] : [];
   return [{ list: known.list, key, uid, object }];
+}
+
+/** Other kinds are somebody else's. A NetworkPolicy that is not read would be one that nobody enforces. */
+function isLostPolicy(apiVersion: string, kind: string): boolean {
+  return /^(?:networking\.k8s\.io|extensions)\//.test(apiVersion) && closest(kind, ["NetworkPolicy"]) !== undefined;
+}
+
+function lostPolicy(where: string, apiVersion: string, kind: string): CodedError {
+  const message = `expected networking.k8s.io/v1 NetworkPolicy, found ${apiVersion} ${kind}`;
+  return configInvalid(where, [{ path: "kind", message }]);
 }
 
 function ruleSources(manifest: ManifestObject, source: string) {

@@ -176,6 +176,166 @@ describe("a rule's ports", () => {
   });
 });
 
+/** One policy on the payments pod, one call, one answer: what the tables above leave out. */
+describe("the documentation's words, one by one", () => {
+  const web = { podSelector: { matchLabels: { app: "web" } } };
+  const platform = { namespaceSelector: { matchLabels: { team: "platform" } } };
+  const out = (egress: NetworkPolicySpec["egress"]) => ({ policyTypes: ["Egress"], ...(egress ? { egress } : {}) });
+  const from = (...peers: NonNullable<NonNullable<NetworkPolicySpec["ingress"]>[0]["from"]>) => ({
+    ingress: [{ from: peers }],
+  });
+  const expressions = (operator: string, values?: string[]) =>
+    from({ podSelector: { matchExpressions: [{ key: "tier", operator, ...(values ? { values } : {}) }] } });
+  const cases: [given: string, direction: Direction, spec: Partial<NetworkPolicySpec>, call: Call, allowed: boolean][] =
+    [
+      ["an egress-only policy leaves ingress open", "ingress", out([]), { from: BATCH }, true],
+      [
+        "an egress-only policy ignores its ingress rules",
+        "egress",
+        { ...out([]), ingress: [{}] },
+        { from: WEB },
+        false,
+      ],
+      [
+        "an ingress-only policy leaves egress open",
+        "egress",
+        { policyTypes: ["Ingress"], egress: [] },
+        { from: WEB },
+        true,
+      ],
+      [
+        "an ingress type ignores egress rules",
+        "egress",
+        { policyTypes: ["Ingress"], egress: [{ to: [web] }] },
+        { from: BATCH },
+        true,
+      ],
+      ["absent egress under the type denies all", "egress", out(undefined), { from: WEB }, false],
+      ["an empty egress rule allows all, addresses too", "egress", out([{}]), { ip: "203.0.113.1" }, true],
+      ["an empty to allows all", "egress", out([{ to: [] }]), { ip: "203.0.113.1", port: 443 }, true],
+      [
+        "to with a podSelector is no address",
+        "egress",
+        out([{ to: [{ podSelector: {} }] }]),
+        { ip: "203.0.113.1" },
+        false,
+      ],
+      [
+        "to with both selectors wants both: namespace wrong",
+        "egress",
+        out([{ to: [{ ...platform, ...web }] }]),
+        { from: WEB },
+        false,
+      ],
+      [
+        "to with both selectors wants both: both right",
+        "egress",
+        out([{ to: [{ ...platform, ...web }] }]),
+        { from: OPS },
+        true,
+      ],
+      ["two peers of to want one: the pod", "egress", out([{ to: [platform, web] }]), { from: WEB }, true],
+      ["two peers of to want one: neither", "egress", out([{ to: [platform, web] }]), { from: BATCH }, false],
+      [
+        "ports without a number are a protocol",
+        "egress",
+        out([{ ports: [{ protocol: "UDP" }] }]),
+        { from: WEB, protocol: "TCP" },
+        false,
+      ],
+      [
+        "SCTP is its own protocol",
+        "ingress",
+        { ingress: [{ ports: [{ protocol: "SCTP", port: 8080 }] }] },
+        { from: WEB, protocol: "SCTP" },
+        true,
+      ],
+      ["a block holds IPv6", "ingress", from({ ipBlock: { cidr: "fd00::/8" } }), { ip: "fd12:3456::1" }, true],
+      ["a block of IPv6 holds no IPv4", "ingress", from({ ipBlock: { cidr: "::/0" } }), { ip: "10.0.0.1" }, false],
+      ["a block of IPv4 holds no IPv6", "ingress", from({ ipBlock: { cidr: "0.0.0.0/0" } }), { ip: "fd00::1" }, false],
+      [
+        "IPv4 on a socket of both is IPv4",
+        "ingress",
+        from({ ipBlock: { cidr: "10.0.0.0/8" } }),
+        { ip: "::ffff:10.0.0.1" },
+        true,
+      ],
+      [
+        "an exception of IPv6 excepts",
+        "ingress",
+        from({ ipBlock: { cidr: "fd00::/8", except: ["fd00:1::/32"] } }),
+        { ip: "fd00:1::9" },
+        false,
+      ],
+      [
+        "beside an exception the block holds",
+        "ingress",
+        from({ ipBlock: { cidr: "10.0.0.0/8", except: ["10.1.0.0/16"] } }),
+        { ip: "10.2.0.1" },
+        true,
+      ],
+      [
+        "another peer may allow what a block excepts",
+        "ingress",
+        from({ ipBlock: { cidr: "10.0.0.0/8", except: ["10.1.0.0/16"] } }, web),
+        { from: WEB, ip: "10.1.0.1" },
+        true,
+      ],
+      [
+        "the first address of a block belongs to it",
+        "ingress",
+        from({ ipBlock: { cidr: "10.0.0.8/29" } }),
+        { ip: "10.0.0.8" },
+        true,
+      ],
+      [
+        "the last address of a block belongs to it",
+        "ingress",
+        from({ ipBlock: { cidr: "10.0.0.8/29" } }),
+        { ip: "10.0.0.15" },
+        true,
+      ],
+      ["the one after it does not", "ingress", from({ ipBlock: { cidr: "10.0.0.8/29" } }), { ip: "10.0.0.16" }, false],
+      [
+        "a peer without a uid is no pod, even at a pod's address",
+        "ingress",
+        from({ podSelector: {} }),
+        { ip: "10.0.0.7" },
+        false,
+      ],
+      [
+        "a pod of the host's network is its address",
+        "ingress",
+        from({ ipBlock: { cidr: "10.0.0.0/24" } }),
+        { from: NODE },
+        true,
+      ],
+      ["In wants one of the values", "ingress", expressions("In", ["back", "front"]), { from: WEB }, true],
+      ["In wants the key", "ingress", expressions("In", ["front"]), { from: BATCH }, false],
+      ["NotIn takes those without the key", "ingress", expressions("NotIn", ["front"]), { from: BATCH }, true],
+      ["NotIn refuses the value", "ingress", expressions("NotIn", ["front"]), { from: WEB }, false],
+      ["Exists wants the key", "ingress", expressions("Exists"), { from: BATCH }, false],
+      ["DoesNotExist wants it absent", "ingress", expressions("DoesNotExist"), { from: WEB }, false],
+      [
+        "one endPort is one port",
+        "ingress",
+        { ingress: [{ ports: [{ port: 8080, endPort: 8080 }] }] },
+        { from: WEB },
+        true,
+      ],
+      [
+        "a range begins at its port",
+        "ingress",
+        { ingress: [{ ports: [{ port: 8081, endPort: 9000 }] }] },
+        { from: WEB },
+        false,
+      ],
+    ];
+  it.each(cases)("%s", (_given, direction, spec, call, allowed) => {
+    expect(judge(direction, [spec], call).allowed).toBe(allowed);
+  });
+});
+
 describe("a policy isolates", () => {
   const cases: [given: string, spec: Partial<NetworkPolicySpec>, ingress: boolean, egress: boolean][] = [
     ["ingress alone when it says nothing", {}, true, false],
