@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
-import { Readable } from "node:stream";
+import { addAbortSignal, Readable } from "node:stream";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { MINUTE_MS, SECOND_MS } from "../core/base/clock.ts";
 import { asError, CodedError, codedSystemError } from "../core/base/errors.ts";
@@ -110,7 +110,8 @@ async function handleReview(
   let body = NO_BODY;
   reviews.underWay++;
   try {
-    if (request.body instanceof Readable) body = await readReviewBody(request.body, REVIEW_LIMIT_BYTES, reviews);
+    if (request.body instanceof Readable)
+      body = await readReviewBody(addAbortSignal(signal, request.body), REVIEW_LIMIT_BYTES, reviews);
     if (body.kept === "too large")
       return unread(reply, body.text, "REVIEW_TOO_LARGE", `over ${REVIEW_LIMIT_BYTES} bytes`);
     if (body.kept === "too many" || reviews.underWay > REVIEWS_LIMIT)

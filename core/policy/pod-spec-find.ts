@@ -68,43 +68,64 @@ function descend(object: JsonObject, steps: readonly string[]): [JsonObject, Pla
   return [object, place];
 }
 
-/** Breadth-first, without recursion: the object may be as deep as its sender liked. */
+/**
+ * Breadth-first, without recursion: the object may be as deep as its sender liked. Runs once per review of an unknown
+ * kind; a value costs one small object, its place is worked out only where a pod is found.
+ */
 function searchPodSpecs(root: JsonObject): PodSpecAt[] {
   const found: PodSpecAt[] = [];
-  let level: Node[] = [{ value: root, place: ROOT, owner: root }];
+  let level: Node[] = [{ value: root, owner: root, key: "", parent: undefined }];
   let seen = 0;
   for (let depth = 0; level.length > 0; depth++) {
-    seen += level.length;
-    if (depth > SEARCH_DEPTH_LIMIT || seen > SEARCH_NODE_LIMIT) throw tooLarge(level[0]?.place.path ?? "");
-    for (const { value, place, owner } of level) {
+    const next: Node[] = [];
+    for (const node of level) {
+      const { value, owner } = node;
       if (isObject(value) && looksLikePodSpec(value))
-        found.push({ ...place, spec: podPartsOf(value), metadata: metadataOf(owner) });
+        found.push({ ...placeOf(node), spec: podPartsOf(value), metadata: metadataOf(owner) });
+      pushChildren(node, next);
+      if (depth >= SEARCH_DEPTH_LIMIT || seen + next.length >= SEARCH_NODE_LIMIT) refuseMore(next);
     }
-    level = level.flatMap(childrenOf);
+    seen += next.length;
+    level = next;
   }
   return found;
 }
 
 interface Node {
-  readonly value: unknown;
-  readonly place: Place;
+  readonly value: object;
   /** The object around it: where a template keeps its metadata. */
   readonly owner: JsonObject;
+  readonly key: string | number;
+  readonly parent: Node | undefined;
 }
 
-function childrenOf({ value, place, owner }: Node): Node[] {
+function pushChildren(parent: Node, into: Node[]): void {
+  const { value } = parent;
   if (Array.isArray(value)) {
-    return value.flatMap((entry, index) =>
-      isNested(entry) ? [{ value: entry, place: element(place, index), owner }] : [],
-    );
+    for (const [key, entry] of value.entries()) {
+      if (isNested(entry)) into.push({ value: entry, owner: parent.owner, key, parent });
+      if (into.length > SEARCH_NODE_LIMIT) return;
+    }
+    return;
   }
-  if (!isObject(value)) return [];
-  return Object.entries(value).flatMap(([key, entry]) =>
-    isNested(entry) ? [{ value: entry, place: field(place, key), owner: value }] : [],
-  );
+  const owner = value as JsonObject;
+  for (const key in owner) {
+    const entry = owner[key];
+    if (isNested(entry)) into.push({ value: entry, owner, key, parent });
+    if (into.length > SEARCH_NODE_LIMIT) return;
+  }
 }
 
-const isNested = (value: unknown): boolean => typeof value === "object" && value !== null;
+function placeOf({ key, parent }: Node): Place {
+  if (parent === undefined) return ROOT;
+  return typeof key === "number" ? element(placeOf(parent), key) : field(placeOf(parent), key);
+}
+
+function refuseMore([first]: readonly Node[]): void {
+  if (first !== undefined) throw tooLarge(placeOf(first).path);
+}
+
+const isNested = (value: unknown): value is object => typeof value === "object" && value !== null;
 
 function looksLikePodSpec(value: JsonObject): boolean {
   return LIST_KEYS.some((key) => holdsImages(value[key]));

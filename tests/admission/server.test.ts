@@ -144,6 +144,23 @@ describe("more reviews than the gate holds at once", () => {
   });
 });
 
+describe("a body that dawdles", () => {
+  it("is cut off with the review's time, so that nobody holds the gate's memory", async () => {
+    const { hostname, port } = new URL(webhook.url);
+    const ca = readFileSync(join(webhook.folder, "ca.pem"));
+    const startedMs = performance.now();
+    await new Promise<void>((resolve) => {
+      const socket = connect({ host: hostname, port: Number(port), ca }, () => {
+        const head = "POST /validate?timeout=600ms HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n";
+        socket.write(`${head}content-length: 1000\r\n\r\n{`);
+      });
+      socket.on("error", () => {}).on("close", () => resolve());
+      socket.resume();
+    });
+    expect(performance.now() - startedMs).toBeLessThan(5000);
+  });
+});
+
 describe("the gate's numbers", () => {
   it("are of so many namespaces and no more, whoever asks", async () => {
     const metrics = createMetrics(() => 0);

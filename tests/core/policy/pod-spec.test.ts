@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { field, imagesOf, ROOT } from "../../../core/policy/pod-spec.ts";
-import { podSpecsOf, SEARCH_DEPTH_LIMIT } from "../../../core/policy/pod-spec-find.ts";
+import { podSpecsOf, SEARCH_DEPTH_LIMIT, SEARCH_NODE_LIMIT } from "../../../core/policy/pod-spec-find.ts";
 
 const find = (object: object, group = "example.com", kind = "Thing") =>
   podSpecsOf(object as Record<string, unknown>, group, kind).flatMap(imagesOf);
@@ -85,6 +85,14 @@ describe("images of a kind that the gate does not know", () => {
     let object: object = { containers: [{ image: "evil" }] };
     for (let depth = 0; depth < SEARCH_DEPTH_LIMIT; depth++) object = { a: object };
     expect(() => find(object)).toThrow("expected an object of at most");
+  });
+
+  it.each([
+    ["fields", (many: object[]) => ({ ...many })],
+    ["list entries", (many: object[]) => ({ many })],
+  ])("cannot hide among more %s than are looked at", (_, wrap) => {
+    const many = Array.from({ length: SEARCH_NODE_LIMIT }, () => ({}));
+    expect(() => find(wrap([...many, { containers: [{ image: "evil" }] }]))).toThrow("expected an object of at most");
   });
 });
 
