@@ -3,6 +3,9 @@ import type { Counts } from "./objective.ts";
 /** The events of one slice, as a snapshot keeps them: [slice index, good, bad]. */
 export type SliceRecord = readonly [index: number, good: number, bad: number];
 
+/** A clock set back by more slices than this is taken at its word: the ring goes back with it. */
+export const LARGEST_STEP_BACK = 5;
+
 /** Window lengths that are whole slices up to this share of one count as whole. */
 const ROUNDING = 1e-6;
 
@@ -30,9 +33,11 @@ export class IncrementRing {
     this.#active = new Float64Array(length);
   }
 
-  /** Per increment; allocates nothing. Time that runs backwards lands in the newest slice. */
+  /** Per increment; allocates nothing. A little time that runs backwards lands in the newest slice. */
   add(nowMs: number, { good, bad }: Counts): void {
-    const index = Math.max(this.#last, Math.floor(nowMs / this.sliceMs));
+    const wanted = Math.floor(nowMs / this.sliceMs);
+    if (this.#last - wanted > LARGEST_STEP_BACK) this.#goBack(wanted);
+    const index = Math.max(this.#last, wanted);
     if (this.#last < 0) this.#first = index;
     this.#advance(index);
     const slot = index % this.#length;
@@ -70,6 +75,15 @@ export class IncrementRing {
 
   restore(records: readonly SliceRecord[]): void {
     for (const [index, good, bad] of records) this.add((index + 0.5) * this.sliceMs, { good, bad });
+  }
+
+  /** What was dated later than now happened by now; else windows would not slide until the clock has caught up. */
+  #goBack(index: number): void {
+    const records = this.records();
+    for (const sums of [this.#good, this.#bad, this.#active]) sums.fill(0);
+    this.#last = -1;
+    this.#lastActive = -1;
+    this.restore(records.map(([dated, good, bad]) => [Math.min(dated, index), good, bad]));
   }
 
   #slices(windowMs: number): number {

@@ -4,7 +4,7 @@ import type { Field, Message, ScalarType } from "./otlp-schema.ts";
 import { ProtobufReader } from "./protobuf.ts";
 
 /** Most values (fields, list items, bucket counts) of one request; a small body can otherwise fill the memory. */
-export const OTLP_VALUE_LIMIT = 4_000_000;
+export const OTLP_VALUE_LIMIT = 2_000_000;
 /** Deepest nesting of messages; a real request has about 10, attribute values add the rest. */
 export const OTLP_DEPTH_LIMIT = 48;
 
