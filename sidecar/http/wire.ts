@@ -29,7 +29,7 @@ export interface Wire {
   resume(): void;
   /** Sends what was written, then a FIN; says when both have left. */
   end(sent: () => void): void;
-  /** Closes now so that the other side can tell it from a proper end, where the transport can say so. */
+  /** Closes now, unsent bytes are lost, so that the other side can tell it from a proper end, where the transport can say so. */
   reset(): void;
   /** Closes now; unsent bytes are lost. */
   destroy(): void;

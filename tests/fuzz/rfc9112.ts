@@ -29,8 +29,12 @@ const START = new RegExp(`^(${TOKEN}) ([\\x21\\x22\\x24-\\x7e]+) HTTP/1\\.([01])
 const FIELD = new RegExp(`^(${TOKEN}):([\\t\\x20-\\x7e\\x80-\\xff]*)$`);
 const CHUNK_SIZE = /^([0-9A-Fa-f]{1,13})(?:;[\t\x20-\x7e\x80-\xff]*)?$/;
 const ABSOLUTE = /^http:\/\/([^/?]+)(\/.*)?$/i;
-const NEVER_A_TRAILER =
-  /^(host|content-|transfer-encoding|connection|keep-alive|proxy-connection|te|trailer|upgrade|expect|authorization|cookie|set-cookie|traceparent|tracestate|x[-_]outrider[-_])/i;
+const NEVER_A_TRAILER = new Set(
+  "host content-length content-encoding content-type content-range transfer-encoding connection keep-alive te trailer upgrade proxy-connection expect authorization cookie set-cookie traceparent tracestate".split(
+    " ",
+  ),
+);
+const OURS = /^x[-_]outrider[-_]/i;
 
 export function judge(stream: string): Judgement {
   const requests: Judged[] = [];
@@ -121,7 +125,7 @@ function trailers(stream: string, from: number): number {
     if (end === -1) throw new Incomplete();
     if (end === at) return end + 2;
     const [, name = ""] = FIELD.exec(stream.slice(at, end)) ?? refuse();
-    if (NEVER_A_TRAILER.test(name)) refuse();
+    if (NEVER_A_TRAILER.has(name.toLowerCase()) || OURS.test(name)) refuse();
     at = end + 2;
   }
 }

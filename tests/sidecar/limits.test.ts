@@ -106,6 +106,28 @@ describe("time runs out for a client", () => {
   });
 });
 
+describe("an answer that cannot be finished", () => {
+  it("is reset at once, also when its reader takes nothing", async () => {
+    const { connection, far, arrived } = await serverConnection();
+    const asked = new Promise((resolve) => arrived.once("request", resolve));
+    far.pause();
+    far.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await asked;
+    const answer = Buffer.alloc(16 * 1024 * 1024);
+    connection.write(answer);
+    connection.reset();
+    await tick();
+    let received = 0;
+    far.on("data", (chunk: Buffer) => {
+      received += chunk.length;
+    });
+    far.resume();
+    const failure = await new Promise((resolve) => far.once("error", resolve));
+    expect(failure).toMatchObject({ code: "ECONNRESET" });
+    expect(received).toBeLessThan(answer.length);
+  });
+});
+
 describe("a client that is slow, not hostile,", () => {
   const request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
