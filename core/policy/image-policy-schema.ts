@@ -83,7 +83,6 @@ export const imagePolicySchema = z.strictObject({
 });
 
 export type ImagePolicy = z.output<typeof imagePolicySchema>;
-export type ImagePolicySpec = ImagePolicy["spec"];
 
 type Problem = readonly [path: (string | number)[], message: string];
 
