@@ -37,6 +37,7 @@ export interface Layout {
   readonly slo: string;
   readonly bundleFile: string;
   readonly webhookCa: string;
+  readonly scanStore: string;
   readonly ca: string;
   readonly snapshots: string;
   readonly meshAdmin: string;
@@ -58,6 +59,7 @@ export function layoutOf(block: Block, folder: string): Layout {
     slo: join(folder, "slo"),
     bundleFile: join(folder, "trust-bundle.pem"),
     webhookCa: join(folder, "webhook-ca.pem"),
+    scanStore: join(folder, "scans.sqlite"),
     ca: `${address.mesh}:15012`,
     snapshots: `${address.mesh}:15010`,
     meshAdmin: `${address.mesh}:15014`,

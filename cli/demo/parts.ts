@@ -59,7 +59,7 @@ export function admissionPart(layout: Layout, sidecarImage: string): PartSpec {
     policies: { folder: layout.policies },
     cluster: { folder: layout.manifests },
     registries: [{ host: layout.registry, plainHttp: true }],
-    scanStore: "./scans.sqlite",
+    scanStore: layout.scanStore,
     sidecar: { image: sidecarImage, verify: true },
     collector: `http://${layout.otlp}`,
   });

@@ -18,6 +18,7 @@ export function startDemo(...args: string[]): {
 } {
   const child = spawn(process.execPath, [join(ROOT, "dist/outrider.js"), "demo", ...args], {
     stdio: ["ignore", "pipe", "pipe"],
+    env: process.env, // the test's own, which may differ from what a child would inherit
   });
   let stdout = "";
   let stderr = "";

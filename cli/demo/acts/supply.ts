@@ -8,6 +8,7 @@ import type { Broken } from "../sabotage.ts";
 import { attestVuln, generateSigner, type Signer, signBundle, signCosignSimple } from "../signing/signing.ts";
 import type { Stage } from "../stage.ts";
 import { demoPolicies, type Signers } from "./policies.ts";
+import { findRealScanner, type RealScanner } from "./real-scan.ts";
 
 /** The references that the gate act puts into pods. */
 export interface Supplies {
@@ -30,10 +31,11 @@ const SCAN_AGE_MS = 2 * HOUR_MS;
 export async function supplyAct(stage: Stage, registry: EmbeddedRegistry): Promise<Supplies> {
   stage.transcript.act("Supply chain", `registry ${registry.host}, keys made for this run`);
   const signers = makeSigners(stage.broken);
-  const supply = supplier(registry, signers, stage);
+  const scanner = await findRealScanner(stage);
+  const supply = supplier(registry, signers, stage, scanner);
   const tampered = await supply("shop/tampered", "1.0.0", { simple: true });
   const images = {
-    simple: (await supply("shop/web", "1.4.2", { simple: true })).reference,
+    simple: (await supply("shop/web", "1.4.2", { simple: true, scanned: true })).reference,
     bundle: (await supply("shop/checkout", "2.0.1", { bundle: true })).reference,
     unsigned: (await supply("shop/unsigned", "0.9.0", {})).reference,
     vulnerable: (await supply("shop/vulnerable", "1.0.0", { simple: true, findings: [LOG4SHELL] })).reference,
@@ -59,6 +61,8 @@ interface Attachments {
   /** A vuln attestation by the release key: true, well signed, and still no signature. */
   readonly attestedByRelease?: boolean;
   readonly findings?: readonly Finding[];
+  /** Really scanned, where the machine can; only then without an attestation. */
+  readonly scanned?: boolean;
   /** Signed with the named key even when the run swaps keys: the product's own image. */
   readonly trusted?: boolean;
 }
@@ -74,7 +78,7 @@ function makeSigners(broken: Broken): MadeSigners {
   return { release, scanner: generateSigner("acme-scanner"), used };
 }
 
-function supplier(registry: EmbeddedRegistry, signers: MadeSigners, stage: Stage) {
+function supplier(registry: EmbeddedRegistry, signers: MadeSigners, stage: Stage, scanner: RealScanner | undefined) {
   const scan = { finishedAtMs: Date.now() - SCAN_AGE_MS, databaseAtMs: Date.now() - 2 * SCAN_AGE_MS };
   return async (repository: string, tag: string, attached: Attachments): Promise<PushedImage> => {
     const image = await pushImage(registry, imageSpec(repository, tag));
@@ -83,8 +87,10 @@ function supplier(registry: EmbeddedRegistry, signers: MadeSigners, stage: Stage
     if (attached.bundle === true) await signBundle(registry, image, key);
     if (attached.attestedByRelease === true)
       await attestVuln(registry, image, signers.release, { ...scan, findings: [] });
-    await attestVuln(registry, image, signers.scanner, { ...scan, findings: attached.findings ?? [] });
-    stage.transcript.say(`${repository}:${tag}  ${image.digest.slice(0, 19)}…  ${describe(attached)}`);
+    const source = attached.scanned === true ? await scanner?.scan(image, registry.host) : undefined;
+    if (source === undefined)
+      await attestVuln(registry, image, signers.scanner, { ...scan, findings: attached.findings ?? [] });
+    stage.transcript.say(`${repository}:${tag}  ${image.digest.slice(0, 19)}…  ${describe(attached, source)}`);
     return image;
   };
 }
@@ -98,14 +104,12 @@ function imageSpec(repository: string, tag: string): ImageSpec {
   };
 }
 
-function describe(attached: Attachments): string {
+function describe(attached: Attachments, source: string | undefined): string {
   const how = [
     attached.simple === true ? "signed (cosign simple)" : "",
     attached.bundle === true ? "signed (Sigstore bundle v0.3)" : "",
     attached.attestedByRelease === true ? "attested by the release key, not signed" : "",
-    attached.findings === undefined
-      ? "scanned clean"
-      : `scanned: ${attached.findings.map((finding) => finding.id).join(", ")}`,
+    source ?? `scan attested: ${attached.findings?.map((finding) => finding.id).join(", ") ?? "clean"}`,
   ];
   return how.filter((word) => word !== "").join(", ");
 }
