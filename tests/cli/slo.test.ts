@@ -54,7 +54,9 @@ const status = (...args: string[]) =>
 describe("outrider slo status", () => {
   it("answers first, then the table, then why; exit code 1 while a page fires", async () => {
     const calm = { ...SLO, slo: "web-latency", service: "web", budgetRemaining: null };
-    overview = { ...NOTHING, atMs: 1, timeScale: 1, slos: [calm, SLO], alerts: [ALERT] };
+    const page = { ...ALERT, exemplarTraceId: "0af7651916cd43dd8448eb211c80319c" };
+    const ticket: AlertView = { ...ALERT, alert: "drain 1d/2h", severity: "ticket", sinceMs: 60_000 };
+    overview = { ...NOTHING, atMs: 90_000, timeScale: 1, slos: [calm, SLO], alerts: [page, ticket] };
     const { code, stdout } = await status();
     expect(code).toBe(1);
     expect(stdout.split("\n").map((line) => line.trimEnd())).toEqual([
@@ -64,8 +66,11 @@ describe("outrider slo status", () => {
       "  payments-availability  shop/payments  99.9 %     -50 %        100x  20.1x  -   0x  firing page",
       "  web-latency            shop/web       99.9 %     no data      100x  20.1x  -   0x  -",
       "",
-      "  firing  payments-availability  fast-burn 1h/5m",
+      "  firing  payments-availability  for 1 m 30 s",
       "    payments fails 20 times as fast as its 99.9 % objective allows",
+      "    firing: fast-burn 1h/5m (page)",
+      "    firing: drain 1d/2h (ticket)",
+      "    trace: 0af7651916cd43dd8448eb211c80319c",
       "    runbook: docs/runbooks/slo-burn.md",
       "",
     ]);
@@ -76,6 +81,17 @@ describe("outrider slo status", () => {
     const { code, stdout } = await status();
     expect(code).toBe(0);
     expect(stdout).toMatch(/^ok {2}1 objective, 0 pages firing {2}\(time scale 300/);
+  });
+
+  it("says who is lost, and never lets telemetry move the cursor", async () => {
+    const names = { component: "sidecar", namespace: "shop", service: "payments", instance: "payments-1\u001b[2J" };
+    const instances: Overview["instances"] = [{ ...names, lastSeenMs: 0, state: "lost" }];
+    const alerts = [{ ...ALERT, message: "route \u001b]0;x\u0007 makes 100 % of the errors" }];
+    overview = { ...NOTHING, atMs: 40_000, timeScale: 1, slos: [SLO], alerts, instances };
+    const { stdout } = await status();
+    expect(stdout).toMatch(/^burning {2}1 objective, 1 page firing, 1 instance lost\n/);
+    expect(stdout).toContain("  lost  sidecar shop/payments payments-1?[2J, nothing heard for 40 s\n");
+    expect(stdout.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
   });
 
   it("prints the same facts as JSON", async () => {
