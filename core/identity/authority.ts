@@ -49,7 +49,7 @@ export interface AuthorityOptions {
 
 /** Opens the authority kept in `stateDir`, or makes its first root. @throws {CodedError} IDENTITY_FILE, FILE_NOT_USABLE, DISK_FULL */
 export function createAuthority(options: AuthorityOptions): Authority {
-  const { trustDomain, stateDir, clock } = options;
+  const { trustDomain, stateDir, certificateTtlMs, clock } = options;
   let roots = loadRoots(stateDir, trustDomain);
   const save = (next: readonly Root[]) => {
     saveRoots(stateDir, next);
@@ -70,6 +70,7 @@ export function createAuthority(options: AuthorityOptions): Authority {
   };
   if (roots.length === 0) save([createRoot(trustDomain, clock(), ROOT_TTL_MS, clock())]);
   else maintain(); // what came due while nobody ran
+  if (longestTtlMs(roots) < certificateTtlMs) save(roots.map((root) => ({ ...root, longestTtlMs: certificateTtlMs })));
   return {
     trustDomain,
     bundle: () => roots.map((root) => root.certificatePem),
@@ -83,10 +84,16 @@ export function createAuthority(options: AuthorityOptions): Authority {
 function rotated(roots: readonly Root[], { trustDomain, certificateTtlMs, clock }: AuthorityOptions) {
   const nowMs = clock();
   if (isRotating(roots, nowMs) || roots.length >= MOST_LIVE_ROOTS) throw rotationBusy(roots);
-  const signsFromMs = nowMs + certificateTtlMs + CLOCK_MARGIN_MS;
+  const signsFromMs = nowMs + Math.max(certificateTtlMs, longestTtlMs(roots)) + CLOCK_MARGIN_MS;
   const retireAtMs = signsFromMs + certificateTtlMs + CLOCK_MARGIN_MS;
   const old = roots.map((root) => ({ ...root, retireAtMs: root.retireAtMs ?? retireAtMs }));
-  return { signsFromMs, roots: [createRoot(trustDomain, nowMs, ROOT_TTL_MS, signsFromMs), ...old] };
+  const next = { ...createRoot(trustDomain, nowMs, ROOT_TTL_MS, signsFromMs), longestTtlMs: certificateTtlMs };
+  return { signsFromMs, roots: [next, ...old] };
+}
+
+/** What the configuration says now may be less than what it said when a leaf that still lives was signed. */
+function longestTtlMs(roots: readonly Root[]): number {
+  return Math.max(0, ...roots.map((root) => root.longestTtlMs ?? 0));
 }
 
 function isRotating(roots: readonly Root[], nowMs: number): boolean {

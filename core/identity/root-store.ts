@@ -20,6 +20,7 @@ const rootsFile = z.strictObject({
         keyPem: z.string().exactOptional(),
         notAfterMs: z.number(),
         signsFromMs: z.number(),
+        longestTtlMs: z.number().exactOptional(),
         retireAtMs: z.number().exactOptional(),
       }),
     )

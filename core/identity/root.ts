@@ -22,6 +22,8 @@ export interface Root {
   readonly notAfterMs: number;
   /** Not before every workload has it in its bundle. */
   readonly signsFromMs: number;
+  /** The longest life it has given a leaf, in milliseconds: so long a workload may not have renewed. */
+  readonly longestTtlMs?: number;
   /** When it leaves the bundle; absent while no successor is known. */
   readonly retireAtMs?: number;
 }

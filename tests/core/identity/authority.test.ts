@@ -152,6 +152,14 @@ describe("the root", () => {
     expect(accepts(reopened.bundle(), issued)).toBe(true);
   });
 
+  it("waits for certificates that were given a longer life than is configured now", () => {
+    const long = { trustDomain: "shop.test", stateDir, certificateTtlMs: 24 * HOUR_MS, clock: () => nowMs };
+    const before = createAuthority(long);
+    const issued = before.issue({ spiffeId: GOOD_ID, podUid: "uid-1", publicKey, ttlMs: 24 * HOUR_MS });
+    const { signsFromMs } = open().rotate();
+    expect(signsFromMs).toBeGreaterThanOrEqual(issued.notAfterMs);
+  });
+
   it("rotates: at no time does a bundle of the moment before meet a certificate it does not trust", () => {
     const known: { bundle: readonly string[]; leaf: IssuedCertificate; atMs: number }[] = [];
     authority.rotate();
