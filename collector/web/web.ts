@@ -5,11 +5,14 @@ import { EXPOSITION_TYPE, renderMetrics } from "./exposition.ts";
 import type { LiveFeed } from "./live.ts";
 import { readPageFile } from "./page-files.ts";
 
-/** The page loads from itself only, is never framed and never guessed at. */
+/** The page loads from itself only and is never framed. */
+export const PAGE_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/** Nor is its content guessed at, nor shared with other origins. */
 const SECURITY_HEADERS = {
-  "content-security-policy":
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  "content-security-policy": PAGE_POLICY,
   "x-content-type-options": "nosniff",
   "referrer-policy": "no-referrer",
   "cross-origin-resource-policy": "same-origin",

@@ -235,6 +235,7 @@ describe("instances, traces and the page", () => {
     const page = await fetch(`${collector.web}/`);
     expect(page.status).toBe(200);
     expect(page.headers.get("content-security-policy")).toContain("default-src 'none'; script-src 'self'");
+    expect(page.headers.get("content-security-policy")).not.toContain("unsafe");
     expect((await fetch(`${collector.web}/..%2f..%2fpackage.json`)).status).toBe(404);
     expect((await fetch(`${collector.web}/healthz`)).status).toBe(200);
     expect((await fetch(`${collector.web}/api/v1/overview`, { method: "POST" })).status).toBe(405);

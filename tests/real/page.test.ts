@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import { build } from "esbuild";
 import type { Overview } from "../../collector/overview.ts";
+import { PAGE_POLICY } from "../../collector/web/web.ts";
 import { emptyOverview, sampleOverview, traceId } from "../page/sample.ts";
 import { describeWith } from "../support/parts.ts";
 import { type OpenPage, openPage } from "./support/browser.ts";
@@ -13,7 +14,6 @@ import { type OpenPage, openPage } from "./support/browser.ts";
 const START_MS = 60_000;
 const SEEN_MS = 15_000;
 const ROOT = join(import.meta.dirname, "../..");
-const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:";
 const TYPES: Readonly<Record<string, string>> = { html: "text/html", js: "text/javascript", css: "text/css" };
 
 describeWith(["chromium"], "the page over a collector in trouble", ({ chromium }) => {
@@ -38,7 +38,7 @@ describeWith(["chromium"], "the page over a collector in trouble", ({ chromium }
   });
 
   function answer(url: string, response: ServerResponse, files: ReadonlyMap<string, Uint8Array>): void {
-    response.setHeader("content-security-policy", POLICY);
+    response.setHeader("content-security-policy", PAGE_POLICY);
     if (url === "/api/v1/live") stream(response);
     else if (url === "/api/v1/overview") response.end(JSON.stringify(show(Date.now())));
     else sendFile(url, response, files);
