@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import Fastify from "fastify";
 import { CodedError, codedSystemError } from "../core/base/errors.ts";
 import type { HostPort } from "../core/base/host-port.ts";
@@ -19,11 +20,18 @@ export interface AdminDoorOptions {
 
 const ADMIN_BODY_LIMIT_BYTES = 4096;
 
+/** A page whose own name was made to mean this machine sends no Origin, but its name as Host. */
+function isRebound(listenHost: string, asked: string): boolean {
+  const isLoopback = listenHost === "localhost" || listenHost === "::1" || listenHost.startsWith("127.");
+  return isLoopback && asked !== "localhost" && isIP(asked.replace(/^\[|\]$/g, "")) === 0;
+}
+
 /** Opens the operator's door: plain HTTP, meant for loopback. @throws {CodedError} PORT_IN_USE */
 export async function openAdminDoor(options: AdminDoorOptions): Promise<{ address: string; close(): Promise<void> }> {
   const app = Fastify({ bodyLimit: ADMIN_BODY_LIMIT_BYTES, forceCloseConnections: true });
   app.addHook("onRequest", async (request, reply) => {
-    if (request.headers.origin === undefined) return;
+    const isPage = request.headers.origin !== undefined || isRebound(options.listen.host, request.hostname);
+    if (!isPage) return;
     const message = "a web page may not use this door";
     await reply.code(403).send({ code: "ADMIN_ORIGIN", message, fix: MESH_ERRORS.ADMIN_ORIGIN.fix });
   });

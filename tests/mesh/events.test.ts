@@ -1,4 +1,4 @@
-import { createServer, type Server } from "node:http";
+import { createServer, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { openShop, POLICY, type Shop } from "./shop.ts";
@@ -50,6 +50,21 @@ describe("the admin door", () => {
     const answer = await fetch(`${shop.admin}/v1/sidecars`, { headers: { origin: "https://evil.example" } });
     expect([answer.status, await answer.json()]).toMatchObject([403, { code: "ADMIN_ORIGIN" }]);
   });
+
+  it("does not serve a name that somebody made to mean this machine", async () => {
+    const statuses = await Promise.all(["evil.example", "localhost", "127.0.0.1:15014", "[::1]"].map(statusAs));
+    expect(statuses).toEqual([403, 200, 200, 200]);
+  });
+
+  /** `fetch` does not let a caller choose its Host. */
+  const statusAs = (host: string) =>
+    new Promise((resolve, reject) => {
+      request(`${shop.admin}/v1/sidecars`, { headers: { host }, agent: false }, (answer) => {
+        answer.resume().on("end", () => resolve(answer.statusCode));
+      })
+        .on("error", reject)
+        .end();
+    });
 
   it("says which snapshot nobody has", async () => {
     const answer = await fetch(`${shop.admin}/v1/snapshots/uid-gone`);
