@@ -120,16 +120,14 @@ describe("approved-registries", () => {
 
 describe("a review whose time is up", () => {
   it("is answered at once, though the rule before it still runs", async () => {
-    const slow = createRego({ file: vector("hostile.wasm"), rules: HOSTILE, deadlineMs: 5000 });
+    const slow = createRego({ file: vector("hostile.wasm"), rules: HOSTILE, deadlineMs: 60_000 }); // longer than a test may take
     await slow.run("shapeless", {}, soon()).catch(() => {});
-    const startedMs = performance.now();
     const endless = slow.run("endless", {}, AbortSignal.timeout(100)).catch((error: CodedError) => error);
     const behind = slow.run("shapeless", {}, AbortSignal.timeout(100)).catch((error: CodedError) => error);
     expect((await Promise.all([endless, behind])).map((error) => (error as CodedError).code)).toEqual([
       "REGO_TIMEOUT",
       "REGO_TIMEOUT",
     ]);
-    expect(performance.now() - startedMs).toBeLessThan(3000);
     await slow.close();
   });
 });
