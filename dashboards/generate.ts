@@ -52,7 +52,7 @@ async function writeBoard(folder: string, { fileName, json }: DashboardFile): Pr
 
 function unwritable(folder: string, thrown: unknown): Error {
   const error = codedSystemError(thrown, `dashboards ${folder}`);
-  if (error instanceof CodedError) return error;
+  if (error instanceof CodedError && error.code === "DISK_FULL") return error;
   const code: (typeof DASHBOARDS_CODES)[number] = "DASHBOARD_UNWRITABLE";
   const fix = "choose a folder that this user may write to";
   return new CodedError(code, `dashboards ${folder}: ${messageOf(thrown)}`, fix, { cause: thrown });
