@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Clock } from "../core/base/clock.ts";
 import { asError, CodedError, codedSystemError } from "../core/base/errors.ts";
 import type { HostPort } from "../core/base/host-port.ts";
+import type { Tracing } from "../core/base/tracing.ts";
 import { type Authority, readSignedRequest } from "../core/identity/authority.ts";
 import type { IssuedCertificate } from "../core/identity/leaf.ts";
 import { workloadId } from "../core/identity/spiffe-id.ts";
@@ -30,6 +31,7 @@ export interface CaDoorOptions {
   readonly tokens: TokenReviewer;
   readonly certificateTtlMs: number;
   readonly clock: Clock;
+  readonly tracing: Tracing;
   /** Whether the cluster holds this pod with this service account. */
   readonly holdsPod: (pod: ReviewedPod) => boolean;
   readonly onIssued: (pod: ReviewedPod, issued: IssuedCertificate) => void;
@@ -60,6 +62,18 @@ async function certify(
   const { podUid } = pod;
   const ttlMs = options.certificateTtlMs;
   return { pod, issued: options.authority.issue({ spiffeId, podUid, ttlMs, publicKey: request.publicKey }) };
+}
+
+type Certified = Awaited<ReturnType<typeof certify>>;
+
+/** The span says for whom; a refusal marks it and passes on. */
+function traced(tracing: Tracing, work: () => Promise<Certified>): Promise<Certified> {
+  return tracing.withSpan("mesh issue certificate", { kind: "server" }, async (span) => {
+    const certified = await work();
+    const { namespace, pod, podUid } = certified.pod;
+    span.set({ "k8s.namespace.name": namespace, "k8s.pod.name": pod, "k8s.pod.uid": podUid });
+    return certified;
+  });
 }
 
 function readBody(input: unknown): { csr: string; token: string } {
@@ -109,7 +123,7 @@ function addRoute(app: FastifyInstance, options: CaDoorOptions): void {
   app.post("/v1/certificates", async (request) => {
     if (!limit.allows(request.ip, options.clock()))
       throw refused("CA_RATE_LIMITED", `${request.ip}: too many requests`);
-    const { pod, issued } = await certify(request.body, options);
+    const { pod, issued } = await traced(options.tracing, () => certify(request.body, options));
     options.onIssued(pod, issued);
     return { chain: issued.chain, bundle: options.authority.bundle(), notAfterMs: issued.notAfterMs };
   });

@@ -74,7 +74,7 @@ export async function openAuthority(
   { authority, identity }: IdentityPlane,
   holdsPod: (pod: ReviewedPod) => boolean,
 ): Promise<string> {
-  const { config, clock, log, emit, meters } = setting;
+  const { config, clock, log, emit, meters, tracing } = setting;
   const { ca, tokens } = config;
   const told = createRateLimit({ burst: REFUSALS_TOLD_BURST, perSecond: REFUSALS_TOLD_PER_SECOND });
   let untold = 0;
@@ -83,6 +83,7 @@ export async function openAuthority(
     authority,
     identity,
     clock,
+    tracing,
     tokens: createJwksReviewer({ jwksFile: tokens.jwks, issuer: tokens.issuer, audience: tokens.audience, clock }),
     certificateTtlMs: ca.certificateTtl,
     holdsPod,

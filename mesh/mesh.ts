@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from "../core/base/clock.ts";
 import type { Closable } from "../core/base/lifecycle.ts";
 import type { Log } from "../core/base/log.ts";
+import { NO_TRACING, startTracingLater } from "../core/base/tracing.ts";
 import { createEventSink } from "../core/events/sink.ts";
 import { openAdminDoor } from "./admin-door.ts";
 import type { MeshConfig } from "./config.ts";
@@ -43,15 +44,15 @@ export async function startMesh(options: MeshOptions): Promise<Readonly<Record<s
 
 function settingOf({ config, log, opened, clock = systemClock }: MeshOptions): MeshSetting {
   const meters = createMeters(clock);
-  if (config.collector === undefined) return { config, log, opened, clock, meters, emit: () => {} };
-  const resource = {
-    "service.name": "outrider-mesh",
-    "outrider.component": "mesh",
-    "service.instance.id": `mesh-${config.snapshots.listen.host}:${config.snapshots.listen.port}`,
-  };
+  if (config.collector === undefined)
+    return { config, log, opened, clock, meters, tracing: NO_TRACING, emit: () => {} };
+  const instance = `mesh-${config.snapshots.listen.host}:${config.snapshots.listen.port}`;
+  const resource = { "service.name": "outrider-mesh", "outrider.component": "mesh", "service.instance.id": instance };
   const events = createEventSink({ url: config.collector, resource, log, clock });
   opened(events);
-  return { config, log, opened, clock, meters, emit: (event) => events.emit(event) };
+  const tracing = startTracingLater({ component: "mesh", instance, url: config.collector });
+  opened(tracing);
+  return { config, log, opened, clock, meters, tracing, emit: (event) => events.emit(event) };
 }
 
 function holdsPod(snapshots: SnapshotPlane, pod: ReviewedPod): boolean {

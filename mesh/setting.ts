@@ -1,6 +1,7 @@
 import type { Clock } from "../core/base/clock.ts";
 import type { Closable } from "../core/base/lifecycle.ts";
 import type { Log } from "../core/base/log.ts";
+import type { Tracing } from "../core/base/tracing.ts";
 import type { OutriderEvent } from "../core/events/event.ts";
 import type { MeshConfig } from "./config.ts";
 import type { Meters } from "./meters.ts";
@@ -13,6 +14,7 @@ export interface MeshSetting {
   readonly clock: Clock;
   readonly meters: Meters;
   readonly emit: (event: OutriderEvent) => void;
+  readonly tracing: Tracing;
   /** Takes each thing that must be closed, in the order it was opened. */
   readonly opened: (closable: Closable) => void;
 }

@@ -81,6 +81,27 @@ export async function startTracing({ component, instance, url, intervalMs = 500 
   };
 }
 
+/**
+ * The same without waiting for the SDK to load: work before that is done untraced. For services whose start others
+ * wait for.
+ */
+export function startTracingLater(options: TracingOptions): Tracing {
+  let current = NO_TRACING;
+  const loading = startTracing(options).then(
+    (tracing) => {
+      current = tracing;
+    },
+    () => {}, // a service that cannot load its tracing still serves
+  );
+  return {
+    withSpan: (name, spanOptions, work) => current.withSpan(name, spanOptions, work),
+    close: async () => {
+      await loading;
+      await current.close();
+    },
+  };
+}
+
 type Api = typeof import("@opentelemetry/api");
 
 function spanRunner(api: Api, component: string): Tracing["withSpan"] {
