@@ -10,6 +10,7 @@ export default {
   testMatch: real ? ["<rootDir>/tests/real/**/*.test.ts"] : ["<rootDir>/tests/**/*.test.ts"],
   testPathIgnorePatterns: real ? [] : ["<rootDir>/tests/real/"],
   modulePathIgnorePatterns: ["<rootDir>/dist/", "<rootDir>/.cache/", "<rootDir>/.parts/"],
+  maxWorkers: "100%", // the journeys mostly wait
   workerIdleMemoryLimit: "512MB",
   testTimeout: 20_000,
 };

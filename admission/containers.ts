@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { CodedError } from "../core/base/errors.ts";
-import { type ImageAt, imagesOf, isObject, type JsonObject, type PodSpecAt } from "../core/policy/pod-spec.ts";
-import { podSpecsOf } from "../core/policy/pod-spec-find.ts";
+import { type ImageAt, imagesOf, isObject, type JsonObject, type PodSpecAt } from "../core/policy/pods/pod-spec.ts";
+import { podSpecsOf } from "../core/policy/pods/pod-spec-find.ts";
 import { ADMISSION_ERRORS } from "./errors.ts";
 import { nameOf, type ReviewRequest } from "./review.ts";
 

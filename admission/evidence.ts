@@ -1,10 +1,10 @@
 import { asError } from "../core/base/errors.ts";
 import type { ImageReference } from "../core/images/reference.ts";
 import type { Digest, ImageEvidence } from "../core/policy/evidence.ts";
-import type { Authority, ImagePolicy } from "../core/policy/image-policy-schema.ts";
+import type { Authority, ImagePolicy } from "../core/policy/images/image-policy-schema.ts";
 import type { Subject } from "./containers.ts";
-import type { RegoFinding, RegoRunner } from "./rego.ts";
-import { regoInput } from "./rego-input.ts";
+import type { RegoFinding, RegoRunner } from "./rego/rego.ts";
+import { regoInput } from "./rego/rego-input.ts";
 import type { ImageRule, RegoRule, Rules } from "./rules.ts";
 
 /** Images of one object looked up at the same time. */

@@ -1,5 +1,5 @@
 import type { Clock } from "../core/base/clock.ts";
-import type { ImagePolicy } from "../core/policy/image-policy-schema.ts";
+import type { ImagePolicy } from "../core/policy/images/image-policy-schema.ts";
 import { extract } from "./containers.ts";
 import { type EvidenceSources, gather } from "./evidence.ts";
 import { judge, type Verdict } from "./judge.ts";

@@ -1,9 +1,15 @@
 import { decide, type Violation } from "../core/policy/decision.ts";
-import { containersOf, isObject, type JsonObject, type PodSpecAt } from "../core/policy/pod-spec.ts";
+import { containersOf, isObject, type JsonObject, type PodSpecAt } from "../core/policy/pods/pod-spec.ts";
 import { isPod, type Part, type Verdict } from "./judge.ts";
 import type { PatchOperation } from "./pin.ts";
-import { isGenuine } from "./sidecar-genuine.ts";
-import { SIDECAR_NAME, SIDECAR_UID, type SidecarResources, sidecarContainer, sidecarVolumes } from "./sidecar-spec.ts";
+import { isGenuine } from "./sidecar/sidecar-genuine.ts";
+import {
+  SIDECAR_NAME,
+  SIDECAR_UID,
+  type SidecarResources,
+  sidecarContainer,
+  sidecarVolumes,
+} from "./sidecar/sidecar-spec.ts";
 
 /** Says that a pod got its sidecar, and which; read by people, never believed by the gate. */
 export const INJECTED_ANNOTATION = "outrider.dev/injected";

@@ -1,12 +1,12 @@
 import { ALLOW, admits, type Decision, decide } from "../core/policy/decision.ts";
 import type { Digest, ImageEvidence } from "../core/policy/evidence.ts";
-import { judgeImage, judgeInvalidReference, judgeUncovered } from "../core/policy/image-policy.ts";
-import { judgePodSecurity } from "../core/policy/pod-security.ts";
+import { judgeImage, judgeInvalidReference, judgeUncovered } from "../core/policy/images/image-policy.ts";
+import { judgePodSecurity } from "../core/policy/pods/pod-security.ts";
+import { plainPart } from "./answer/plain-text.ts";
+import { scanText } from "./answer/scan-text.ts";
 import type { Subject } from "./containers.ts";
 import type { Evidence, PolicyEvidence, RegoOutcome } from "./evidence.ts";
-import { plainPart } from "./plain-text.ts";
 import type { ImageRule, LevelRule, PolicyMode, Rules } from "./rules.ts";
-import { scanText } from "./scan-text.ts";
 
 /** One thing one rule said: about an image, a pod or the object. */
 export interface Part {

@@ -11,15 +11,15 @@ import { trivyEnvironment } from "../scanner/environment.ts";
 import { openScanStore } from "../scanner/store.ts";
 import { type ScanTarget, scanWithTrivy } from "../scanner/trivy.ts";
 import { type AdmissionConfig, readAdmissionConfig } from "./config.ts";
-import { openDecisionLog } from "./decision-log.ts";
-import { createDoors } from "./doors.ts";
+import { createDoors } from "./https/doors.ts";
+import { createServing } from "./https/tls.ts";
 import { createImageSource, type ImageSourceOptions } from "./images.ts";
-import { createMetrics } from "./observe.ts";
 import { type Policies, type PolicyChange, watchPolicies } from "./policies.ts";
-import { createRego } from "./rego.ts";
+import { openDecisionLog } from "./record/decision-log.ts";
+import { createMetrics } from "./record/observe.ts";
+import { createRego } from "./rego/rego.ts";
 import { createBackgroundScans } from "./scans.ts";
 import { startAdminServer, startReviewServer } from "./server.ts";
-import { createServing } from "./tls.ts";
 
 /** `outrider admission --config FILE`: runs the webhook until it is told to stop. */
 export async function main(args: readonly string[]): Promise<void> {

@@ -1,8 +1,8 @@
+import { plainPart } from "./answer/plain-text.ts";
 import { type GateDeps, gate } from "./gate.ts";
 import { injectSidecar } from "./inject.ts";
 import { isAdmitted, type Verdict } from "./judge.ts";
 import { type PatchOperation, pinImages } from "./pin.ts";
-import { plainPart } from "./plain-text.ts";
 import type { ReviewRequest } from "./review.ts";
 
 /** What /mutate answers. */

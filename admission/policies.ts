@@ -4,7 +4,7 @@ import type { z } from "zod";
 import { allInvalid, configInvalid, parseYamlDocuments, readConfigText, validate } from "../core/base/config.ts";
 import { asError, CodedError, messageOf } from "../core/base/errors.ts";
 import type { Closable } from "../core/base/lifecycle.ts";
-import { type ImagePolicy, imagePolicySchema } from "../core/policy/image-policy-schema.ts";
+import { type ImagePolicy, imagePolicySchema } from "../core/policy/images/image-policy-schema.ts";
 
 /** Most policy files read from one folder. */
 export const POLICY_FILES_LIMIT = 1000;

@@ -1,8 +1,8 @@
 import { CodedError } from "../core/base/errors.ts";
-import { isObject, type JsonObject } from "../core/policy/pod-spec.ts";
-import { isPodKind } from "../core/policy/pod-spec-find.ts";
+import { isObject, type JsonObject } from "../core/policy/pods/pod-spec.ts";
+import { isPodKind } from "../core/policy/pods/pod-spec-find.ts";
+import { plainText } from "./answer/plain-text.ts";
 import { ADMISSION_ERRORS } from "./errors.ts";
-import { plainText } from "./plain-text.ts";
 
 /** Largest body judged. The API server's own limit is about 3 MiB per object, and a review of an update holds two. */
 export const REVIEW_LIMIT_BYTES = 8 * 1024 * 1024;

@@ -1,9 +1,9 @@
 import { formatRepository, type ImageReference, parseReference } from "../core/images/reference.ts";
-import { matchesImage } from "../core/policy/image-glob.ts";
-import { coversNamespace } from "../core/policy/image-policy.ts";
-import type { ImagePolicy } from "../core/policy/image-policy-schema.ts";
-import { levelOfLabels, type PodSecurityLevel, strictestLevel } from "../core/policy/pod-security.ts";
-import type { ImageAt } from "../core/policy/pod-spec.ts";
+import { matchesImage } from "../core/policy/images/image-glob.ts";
+import { coversNamespace } from "../core/policy/images/image-policy.ts";
+import type { ImagePolicy } from "../core/policy/images/image-policy-schema.ts";
+import { levelOfLabels, type PodSecurityLevel, strictestLevel } from "../core/policy/pods/pod-security.ts";
+import type { ImageAt } from "../core/policy/pods/pod-spec.ts";
 import type { Subject } from "./containers.ts";
 
 export type PolicyMode = ImagePolicy["spec"]["mode"];

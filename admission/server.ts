@@ -7,13 +7,13 @@ import { MINUTE_MS, SECOND_MS } from "../core/base/clock.ts";
 import { asError, CodedError, codedSystemError } from "../core/base/errors.ts";
 import type { HostPort } from "../core/base/host-port.ts";
 import type { Closable } from "../core/base/lifecycle.ts";
-import { type BodyBudget, HEAD_BYTES, type ReviewBody, readReviewBody } from "./body.ts";
-import type { Answer } from "./doors.ts";
+import { refusalResponse } from "./answer/respond.ts";
 import { ADMISSION_ERRORS } from "./errors.ts";
-import type { AdmissionMetrics, Door } from "./observe.ts";
-import { refusalResponse } from "./respond.ts";
+import { type BodyBudget, HEAD_BYTES, type ReviewBody, readReviewBody } from "./https/body.ts";
+import type { Answer } from "./https/doors.ts";
+import type { ServingCertificate } from "./https/tls.ts";
+import type { AdmissionMetrics, Door } from "./record/observe.ts";
 import { findUid, parseReview, REVIEW_LIMIT_BYTES, type ReviewResponse, renderReview } from "./review.ts";
-import type { ServingCertificate } from "./tls.ts";
 
 /** The API server's time-out when it names none, the longest it may name, and what the answer itself takes. */
 export const DEFAULT_TIMEOUT_MS = 10 * SECOND_MS;

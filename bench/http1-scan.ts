@@ -1,7 +1,7 @@
 import { bench, do_not_optimize, run } from "mitata";
-import { HeadScanner } from "../core/wire/http1-head.ts";
-import { RequestHead, ResponseHead } from "../core/wire/http1-message.ts";
-import { HOP_BY_HOP, rewrittenSize, writeRequest } from "../core/wire/http1-write.ts";
+import { HeadScanner } from "../core/wire/http1/head.ts";
+import { RequestHead, ResponseHead } from "../core/wire/http1/message.ts";
+import { HOP_BY_HOP, rewrittenSize, writeRequest } from "../core/wire/http1/write.ts";
 import { Recorder } from "../sidecar/telemetry/recorder.ts";
 
 /** What the data path does per request besides system calls: scan and judge both heads, rewrite one, count. */

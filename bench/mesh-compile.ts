@@ -2,7 +2,7 @@
 import { bench, run } from "mitata";
 import type { ClusterObjects } from "../core/cluster/objects.ts";
 import { NO_OBJECTS } from "../core/cluster/objects.ts";
-import { compile } from "../mesh/compile.ts";
+import { compile } from "../mesh/snapshots/compile.ts";
 
 const PODS = 500;
 const APPS = 100;

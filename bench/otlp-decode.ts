@@ -2,8 +2,8 @@
 import { bench, run } from "mitata";
 import { CLASSIC_BOUNDS } from "../collector/rollup/histogram.ts";
 import { Rollup } from "../collector/rollup/rollup.ts";
-import { decodeMetrics, decodeTraces, encodeMetrics, encodeTraces } from "../core/wire/otlp.ts";
-import type { NumberPoint, SpanData } from "../core/wire/otlp-model.ts";
+import type { NumberPoint, SpanData } from "../core/wire/otlp/model.ts";
+import { decodeMetrics, decodeTraces, encodeMetrics, encodeTraces } from "../core/wire/otlp/otlp.ts";
 
 const COUNT = 1_000;
 const RESOURCE = { "service.name": "payments", "service.instance.id": "uid-1", "outrider.component": "sidecar" };

@@ -1,20 +1,20 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { outcomeOf, outcomeWord } from "../admission/answer/outcome.ts";
+import { renderVerdict } from "../admission/answer/render.ts";
+import { refuse } from "../admission/answer/respond.ts";
 import { type GateDeps, gate } from "../admission/gate.ts";
 import { createImageSource } from "../admission/images.ts";
 import { isAdmitted, type Verdict } from "../admission/judge.ts";
-import { outcomeOf, outcomeWord } from "../admission/outcome.ts";
 import { readPolicies } from "../admission/policies.ts";
-import { createRego } from "../admission/rego.ts";
-import { renderVerdict } from "../admission/render.ts";
-import { refuse } from "../admission/respond.ts";
+import { createRego } from "../admission/rego/rego.ts";
 import type { ReviewRequest } from "../admission/review.ts";
 import { systemClock } from "../core/base/clock.ts";
 import { readConfigText } from "../core/base/config.ts";
 import { CodedError, codedSystemError } from "../core/base/errors.ts";
 import { parseManifest } from "../core/cluster/documents.ts";
 import { readFolder } from "../core/cluster/read-folder.ts";
-import { isObject, type JsonObject, textOf } from "../core/policy/pod-spec.ts";
+import { isObject, type JsonObject, textOf } from "../core/policy/pods/pod-spec.ts";
 import { openScanStore } from "../scanner/store.ts";
 import type { CheckOptions } from "./check.ts";
 

@@ -1,9 +1,9 @@
 import { CodedError } from "../core/base/errors.ts";
 import { closest } from "../core/base/suggest.ts";
 import type { ClusterObjects, Deployment, Pod, Service } from "../core/cluster/objects.ts";
-import { selects } from "../core/policy/labels.ts";
-import { targetPortOn, targets } from "../mesh/services.ts";
-import { type MeshPod, meshPods } from "../mesh/workloads.ts";
+import { selects } from "../core/policy/network/labels.ts";
+import { targetPortOn, targets } from "../mesh/snapshots/services.ts";
+import { type MeshPod, meshPods } from "../mesh/snapshots/workloads.ts";
 import { EXPLAIN_ERRORS } from "./explain-errors.ts";
 
 /** What a name on the command line stands for. */

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import type { ClusterObjects } from "../core/cluster/objects.ts";
 import { readFolder } from "../core/cluster/read-folder.ts";
-import { judgeConnection } from "../core/policy/network-policy.ts";
+import { judgeConnection } from "../core/policy/network/network-policy.ts";
 import type { CompiledPolicy, Snapshot } from "../core/policy/snapshot.ts";
-import { compile } from "../mesh/compile.ts";
-import type { MeshPod } from "../mesh/workloads.ts";
+import { compile } from "../mesh/snapshots/compile.ts";
+import type { MeshPod } from "../mesh/snapshots/workloads.ts";
 import { renderExplanation } from "./explain-render.ts";
 import { findTarget, portOn, withExamplePods } from "./explain-targets.ts";
 

@@ -1,4 +1,4 @@
-import { scanText } from "../admission/scan-text.ts";
+import { scanText } from "../admission/answer/scan-text.ts";
 import { MINUTE_MS, systemClock } from "../core/base/clock.ts";
 import { CodedError } from "../core/base/errors.ts";
 import { formatRepository, parseReference } from "../core/images/reference.ts";

@@ -1,6 +1,6 @@
 import { MINUTE_MS, SECOND_MS } from "../core/base/clock.ts";
 import type { OutriderEvent } from "../core/events/event.ts";
-import type { Resource } from "../core/wire/otlp-model.ts";
+import type { Resource } from "../core/wire/otlp/model.ts";
 import { keptText } from "./kept-text.ts";
 import { goneSilent, manyGoneSilent, returned } from "./lifecycle-events.ts";
 import type { InstanceView } from "./overview.ts";

@@ -1,7 +1,7 @@
 import type { OutriderEvent } from "../core/events/event.ts";
 import { eventOfLogRecord } from "../core/events/otlp-form.ts";
-import { decodeLogs, decodeMetrics, decodeTraces, type OtlpEncoding, type OtlpSignal } from "../core/wire/otlp.ts";
-import type { LogRecord, Received, ReceivedMetric, Resource, SpanData } from "../core/wire/otlp-model.ts";
+import type { LogRecord, Received, ReceivedMetric, Resource, SpanData } from "../core/wire/otlp/model.ts";
+import { decodeLogs, decodeMetrics, decodeTraces, type OtlpEncoding, type OtlpSignal } from "../core/wire/otlp/otlp.ts";
 import type { EventLog } from "./event-log.ts";
 import type { Instances } from "./instances.ts";
 import type { Tally } from "./receive/tally.ts";

@@ -1,4 +1,4 @@
-import { type Resource, SPAN_KIND, type SpanData, STATUS_CODE } from "../core/wire/otlp-model.ts";
+import { type Resource, SPAN_KIND, type SpanData, STATUS_CODE } from "../core/wire/otlp/model.ts";
 import { keptText, newestWithin, sizeOf } from "./kept-text.ts";
 import type { SpanView, TraceView } from "./overview.ts";
 

@@ -5,7 +5,7 @@ import type { HostPort } from "../core/base/host-port.ts";
 import type { Snapshot } from "../core/policy/snapshot.ts";
 import { MESH_ERRORS } from "./errors.ts";
 import type { Meters } from "./meters.ts";
-import type { SidecarState } from "./snapshot-stream.ts";
+import type { SidecarState } from "./snapshots/snapshot-stream.ts";
 
 export interface AdminDoorOptions {
   readonly listen: HostPort;

@@ -4,12 +4,12 @@ import type { Log } from "../core/base/log.ts";
 import { NO_TRACING, startTracingLater } from "../core/base/tracing.ts";
 import { createEventSink } from "../core/events/sink.ts";
 import { openAdminDoor } from "./admin-door.ts";
+import { openAuthority, openIdentityPlane } from "./certificates/identity-plane.ts";
+import type { ReviewedPod } from "./certificates/token-review.ts";
 import type { MeshConfig } from "./config.ts";
-import { openAuthority, openIdentityPlane } from "./identity-plane.ts";
 import { createMeters } from "./meters.ts";
 import type { MeshSetting } from "./setting.ts";
-import { openSnapshotPlane, type SnapshotPlane } from "./snapshot-plane.ts";
-import type { ReviewedPod } from "./token-review.ts";
+import { openSnapshotPlane, type SnapshotPlane } from "./snapshots/snapshot-plane.ts";
 
 export interface MeshOptions {
   /** Paths are absolute. */

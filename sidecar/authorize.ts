@@ -1,4 +1,4 @@
-import { type ConnectionVerdict, judgeConnection } from "../core/policy/network-policy.ts";
+import { type ConnectionVerdict, judgeConnection } from "../core/policy/network/network-policy.ts";
 import type { Endpoint } from "../core/policy/snapshot.ts";
 import type { InForce } from "./control/snapshots.ts";
 import { PolicyDenied, SidecarError } from "./errors.ts";

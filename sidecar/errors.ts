@@ -1,5 +1,5 @@
 import { CodedError } from "../core/base/errors.ts";
-import { HTTP1_ERRORS } from "../core/wire/http1-errors.ts";
+import { HTTP1_ERRORS } from "../core/wire/http1/errors.ts";
 
 /** Codes of the sidecar; `status` is what a request is answered with. */
 const OWN_ERRORS = {

@@ -1,6 +1,6 @@
-import { FIELD } from "../core/wire/http1-fields.ts";
-import { BODY } from "../core/wire/http1-message.ts";
-import { kindSet } from "../core/wire/http1-write.ts";
+import { FIELD } from "../core/wire/http1/fields.ts";
+import { BODY } from "../core/wire/http1/message.ts";
+import { kindSet } from "../core/wire/http1/write.ts";
 import { formatTraceparent } from "../core/wire/trace-context.ts";
 import type { Received } from "./connections/serve.ts";
 import { SidecarError } from "./errors.ts";

@@ -2,7 +2,7 @@ import type { AddressInfo, Server } from "node:net";
 import type { Closable } from "../core/base/lifecycle.ts";
 import type { Log } from "../core/base/log.ts";
 import type { SvidSource } from "../core/identity/svid.ts";
-import type { Resource } from "../core/wire/otlp-model.ts";
+import type { Resource } from "../core/wire/otlp/model.ts";
 import { adminRoutes } from "./admin/routes.ts";
 import { listenAdmin } from "./admin/server.ts";
 import { Balancer } from "./balance.ts";

@@ -58,9 +58,9 @@ async function buildUnlessBuilt() {
 }
 
 function buildCommand(outdir) {
-  const workers = readdirSync(join(ROOT, "admission")).filter((name) => name.endsWith("-worker.ts"));
+  const workers = readdirSync(join(ROOT, "admission/rego")).filter((name) => name.endsWith("-worker.ts"));
   const entryPoints = [{ in: "cli/bin.ts", out: "outrider" }];
-  for (const name of workers) entryPoints.push({ in: `admission/${name}`, out: name.slice(0, -".ts".length) });
+  for (const name of workers) entryPoints.push({ in: `admission/rego/${name}`, out: name.slice(0, -".ts".length) });
   return build({
     ...common,
     entryPoints,

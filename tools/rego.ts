@@ -5,11 +5,11 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { REGO_LIBRARY } from "../admission/rego.ts";
+import { REGO_LIBRARY } from "../admission/rego/rego.ts";
 import { fail } from "./errors.mjs";
 import { findPart, ROOT } from "./parts.mjs";
 
-const FOLDER = join(ROOT, "admission/rego");
+const FOLDER = join(ROOT, "admission/rego/rego");
 
 /** Where the compiled library is committed. */
 export const LIBRARY_WASM = join(FOLDER, "library.wasm");

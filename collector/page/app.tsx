@@ -1,17 +1,17 @@
 import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
 import type { Overview } from "../overview.ts";
-import { Alerts } from "./alerts.tsx";
-import { EdgeWindow } from "./edge-window.ts";
-import { Events } from "./events.tsx";
+import { Alerts } from "./events/alerts.tsx";
+import { Events } from "./events/events.tsx";
 import { Header } from "./header.tsx";
 import { Instances } from "./instances.tsx";
+import { EdgeWindow } from "./map/edge-window.ts";
+import { ServiceMap } from "./map/service-map.tsx";
 import { Panel } from "./panel.tsx";
-import { ServiceMap } from "./service-map.tsx";
-import { SloTable } from "./slo-table.tsx";
+import { SloTable } from "./slo/slo-table.tsx";
 import { StaleBanner } from "./stale-banner.tsx";
-import { useTraces } from "./trace-store.ts";
-import { Traces } from "./traces.tsx";
+import { useTraces } from "./traces/trace-store.ts";
+import { Traces } from "./traces/traces.tsx";
 import { useClock, useFeed } from "./use-feed.ts";
 
 /** The whole screen, in the order a person on call reads it: is it burning, where, what happened. */

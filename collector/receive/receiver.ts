@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { CodedError } from "../../core/base/errors.ts";
 import type { Log } from "../../core/base/log.ts";
-import { encodeAnswer, encodeStatus, type OtlpEncoding, type OtlpSignal } from "../../core/wire/otlp.ts";
+import { encodeAnswer, encodeStatus, type OtlpEncoding, type OtlpSignal } from "../../core/wire/otlp/otlp.ts";
 import type { TelemetryRequest } from "../pipeline.ts";
 import { readBody } from "./body.ts";
 import { type Intake, memoryPressure } from "./intake.ts";

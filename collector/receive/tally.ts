@@ -1,4 +1,4 @@
-import type { OtlpSignal } from "../../core/wire/otlp.ts";
+import type { OtlpSignal } from "../../core/wire/otlp/otlp.ts";
 
 /** Telemetry items of one request: received = accepted + rejected, always. */
 export interface Tally {

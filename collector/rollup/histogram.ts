@@ -1,4 +1,4 @@
-import type { ExponentialPoint, HistogramPoint } from "../../core/wire/otlp-model.ts";
+import type { ExponentialPoint, HistogramPoint } from "../../core/wire/otlp/model.ts";
 
 /** Some observations of a histogram: `count` of them lie in (lower, upper]. */
 export interface Cell {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { HOUR_MS, MINUTE_MS } from "../../core/base/clock.ts";
-import type { ReceivedMetric, Resource } from "../../core/wire/otlp-model.ts";
+import type { ReceivedMetric, Resource } from "../../core/wire/otlp/model.ts";
 import { countAtOrBelow, type HistogramIncrement } from "./histogram.ts";
 import {
   type Family,

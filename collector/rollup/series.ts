@@ -1,4 +1,4 @@
-import type { Attributes, ReceivedMetric, Resource } from "../../core/wire/otlp-model.ts";
+import type { Attributes, ReceivedMetric, Resource } from "../../core/wire/otlp/model.ts";
 import { keptText } from "../kept-text.ts";
 import { labelName, metricName } from "./names.ts";
 

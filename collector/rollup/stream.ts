@@ -1,5 +1,5 @@
 import { MINUTE_MS } from "../../core/base/clock.ts";
-import type { ExponentialPoint, HistogramPoint, NumberPoint } from "../../core/wire/otlp-model.ts";
+import type { ExponentialPoint, HistogramPoint, NumberPoint } from "../../core/wire/otlp/model.ts";
 import { type HistogramIncrement, histogramDifference } from "./histogram.ts";
 import type { Labels, Series } from "./series.ts";
 

@@ -1,7 +1,7 @@
 import { type Clock, SECOND_MS, systemClock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { Attributes } from "../wire/otlp-model.ts";
+import type { Attributes } from "../wire/otlp/model.ts";
 import type { OutriderEvent } from "./event.ts";
 import { eventToLogRecord, type JsonLogRecord } from "./otlp-form.ts";
 

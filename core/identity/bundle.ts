@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { CodedError } from "../base/errors.ts";
-import { readPem, writePem } from "../wire/pem.ts";
+import { readPem, writePem } from "../wire/x509/pem.ts";
 import type { IdentityCode } from "./errors.ts";
 
 /** Anchors of one trust domain as PEM text, and parsed. */

@@ -1,6 +1,6 @@
 import { isIPv4 } from "node:net";
 import { MINUTE_MS } from "../base/clock.ts";
-import { altNames, LEAF_EXTENSIONS, podUidExtension } from "../wire/x509-writer.ts";
+import { altNames, LEAF_EXTENSIONS, podUidExtension } from "../wire/x509/writer.ts";
 import { certify, newSerial, type Root, type Signer, signerOf } from "./root.ts";
 import { parseSpiffeId } from "./spiffe-id.ts";
 

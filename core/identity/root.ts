@@ -1,14 +1,14 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import { MINUTE_MS } from "../base/clock.ts";
 import { CodedError } from "../base/errors.ts";
-import { writePem } from "../wire/pem.ts";
+import { writePem } from "../wire/x509/pem.ts";
 import {
   altNames,
   authorityExtensions,
   type CertificateFields,
   writeSigned,
   writeTbsCertificate,
-} from "../wire/x509-writer.ts";
+} from "../wire/x509/writer.ts";
 
 /**
  * One anchor of the authority, as it is kept on disk. Its life: published in the bundle, signing from a set time on,

@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { CodedError } from "../base/errors.ts";
-import { type CertificateFacts, KEY_USAGE, OID, readCertificate } from "../wire/x509.ts";
+import { type CertificateFacts, KEY_USAGE, OID, readCertificate } from "../wire/x509/x509.ts";
 import { parseBundle, parseCertificates, type TrustBundle } from "./bundle.ts";
 import { IDENTITY_ERRORS, type IdentityCode } from "./errors.ts";
 import { parseSpiffeId } from "./spiffe-id.ts";

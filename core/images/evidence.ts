@@ -1,6 +1,6 @@
 import { asError } from "../base/errors.ts";
 import type { Digest, ImageEvidence, Lookup, ScanResult, Verified } from "../policy/evidence.ts";
-import type { Authority } from "../policy/image-policy-schema.ts";
+import type { Authority } from "../policy/images/image-policy-schema.ts";
 import { digestOf } from "./digest.ts";
 import { createEvidenceCache, type EvidenceCache, type ImageFacts } from "./evidence-cache.ts";
 import { gatherFacts } from "./facts.ts";

@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { CodedError } from "../base/errors.ts";
-import type { Authority } from "../policy/image-policy-schema.ts";
+import type { Authority } from "../policy/images/image-policy-schema.ts";
 import { IMAGES_ERRORS } from "./errors.ts";
 
 /** An authority whose key was read and found of a kind that may sign images. */

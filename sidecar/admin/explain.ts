@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ConnectionVerdict } from "../../core/policy/network-policy.ts";
+import type { ConnectionVerdict } from "../../core/policy/network/network-policy.ts";
 import { judgeEgress, judgeIngress, requireInForce } from "../authorize.ts";
 import type { InForce, Snapshots } from "../control/snapshots.ts";
 import { SidecarError } from "../errors.ts";

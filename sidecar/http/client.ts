@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
-import { Http1Error } from "../../core/wire/http1-errors.ts";
-import { ResponseHead } from "../../core/wire/http1-message.ts";
-import { MessageReader, type ReaderEvents } from "../../core/wire/http1-reader.ts";
+import { Http1Error } from "../../core/wire/http1/errors.ts";
+import { ResponseHead } from "../../core/wire/http1/message.ts";
+import { MessageReader, type ReaderEvents } from "../../core/wire/http1/reader.ts";
 import { SidecarError } from "../errors.ts";
 import { INTERIM_LIMIT, RESPONSE_MS, STALL_MS } from "../limits.ts";
 import type { Sweeper, Swept } from "./sweeper.ts";

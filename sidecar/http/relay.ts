@@ -1,5 +1,5 @@
-import { FIELD } from "../../core/wire/http1-fields.ts";
-import { BODY } from "../../core/wire/http1-message.ts";
+import { FIELD } from "../../core/wire/http1/fields.ts";
+import { BODY } from "../../core/wire/http1/message.ts";
 import {
   HOP_BY_HOP,
   type KindSet,
@@ -7,7 +7,7 @@ import {
   rewrittenSize,
   writeRequest,
   writeResponse,
-} from "../../core/wire/http1-write.ts";
+} from "../../core/wire/http1/write.ts";
 import type { ClientConnection, ResponseSink } from "./client.ts";
 import { type BodySink, ClientGone, type Exchange } from "./server.ts";
 

@@ -1,8 +1,8 @@
 import type { Socket } from "node:net";
-import { Http1Error } from "../../core/wire/http1-errors.ts";
-import type { HeadScanner } from "../../core/wire/http1-head.ts";
-import { RequestHead } from "../../core/wire/http1-message.ts";
-import { MessageReader, type ReaderEvents } from "../../core/wire/http1-reader.ts";
+import { Http1Error } from "../../core/wire/http1/errors.ts";
+import type { HeadScanner } from "../../core/wire/http1/head.ts";
+import { RequestHead } from "../../core/wire/http1/message.ts";
+import { MessageReader, type ReaderEvents } from "../../core/wire/http1/reader.ts";
 import { SidecarError } from "../errors.ts";
 import { HEAD_MS, KEEP_ALIVE_MS, LINGER_LIMIT_BYTES, LINGER_MS, PIPELINE_LIMIT_BYTES, STALL_MS } from "../limits.ts";
 import type { Sweeper, Swept } from "./sweeper.ts";

@@ -1,5 +1,5 @@
 import type { MetricSpec } from "../../core/base/metric.ts";
-import type { ExponentialPoint, MetricData, NumberPoint } from "../../core/wire/otlp-model.ts";
+import type { ExponentialPoint, MetricData, NumberPoint } from "../../core/wire/otlp/model.ts";
 import { SIDECAR_METRICS } from "../metrics.ts";
 import { CLASSIC_BOUNDS, classicCounts, type Histogram, SCALE, trimmed } from "./histogram.ts";
 

@@ -1,6 +1,6 @@
 import type { Log } from "../../core/base/log.ts";
-import { encodeMetrics, encodeTraces } from "../../core/wire/otlp.ts";
-import type { Resource } from "../../core/wire/otlp-model.ts";
+import type { Resource } from "../../core/wire/otlp/model.ts";
+import { encodeMetrics, encodeTraces } from "../../core/wire/otlp/otlp.ts";
 import { SPANS_PER_EXPORT } from "../limits.ts";
 import { toOtlp } from "./catalogue.ts";
 import { postOtlp } from "./exporter.ts";

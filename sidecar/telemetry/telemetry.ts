@@ -1,4 +1,4 @@
-import { SPAN_KIND, type SpanData, STATUS_CODE } from "../../core/wire/otlp-model.ts";
+import { SPAN_KIND, type SpanData, STATUS_CODE } from "../../core/wire/otlp/model.ts";
 import type { Exchange } from "../http/server.ts";
 import { PATH_SHOWN_LIMIT } from "../limits.ts";
 import { SIDECAR_METRICS } from "../metrics.ts";

@@ -1,5 +1,5 @@
 import { randomFillSync } from "node:crypto";
-import type { SpanData } from "../../core/wire/otlp-model.ts";
+import type { SpanData } from "../../core/wire/otlp/model.ts";
 import { parseTraceparent } from "../../core/wire/trace-context.ts";
 import { SPAN_QUEUE_LIMIT } from "../limits.ts";
 

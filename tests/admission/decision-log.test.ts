@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { type DecisionRecord, openDecisionLog, verifyChain } from "../../admission/decision-log.ts";
+import { type DecisionRecord, openDecisionLog, verifyChain } from "../../admission/record/decision-log.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "outrider-log-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

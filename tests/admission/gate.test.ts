@@ -1,15 +1,15 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
+import { renderVerdict } from "../../admission/answer/render.ts";
+import { refuse } from "../../admission/answer/respond.ts";
 import type { EvidenceSource } from "../../admission/evidence.ts";
 import { type GateDeps, gate } from "../../admission/gate.ts";
 import { isAdmitted } from "../../admission/judge.ts";
-import { renderVerdict } from "../../admission/render.ts";
-import { refuse } from "../../admission/respond.ts";
 import type { ReviewRequest } from "../../admission/review.ts";
 import { HOUR_MS } from "../../core/base/clock.ts";
 import { CodedError } from "../../core/base/errors.ts";
 import type { Digest, ImageEvidence, ScanResult, Signature, Verified } from "../../core/policy/evidence.ts";
-import { type ImagePolicy, imagePolicySchema } from "../../core/policy/image-policy-schema.ts";
+import { type ImagePolicy, imagePolicySchema } from "../../core/policy/images/image-policy-schema.ts";
 
 const NOW = Date.parse("2026-11-21T12:00:00Z");
 const DIGEST: Digest = `sha256:${"9f".repeat(32)}`;

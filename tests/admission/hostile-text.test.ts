@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { LOG_LINE_LIMIT_BYTES, openDecisionLog } from "../../admission/decision-log.ts";
+import { LOG_LINE_LIMIT_BYTES, openDecisionLog } from "../../admission/record/decision-log.ts";
 import { openShop, pod, requestFor, type Shop, startWebhook, type Webhook } from "./support/webhook.ts";
 
 let shop: Shop;

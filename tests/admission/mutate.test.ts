@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { SIDECAR_NAME, SIDECAR_UID, sidecarContainer, sidecarVolumes } from "../../admission/sidecar-spec.ts";
-import { judgePodSecurity } from "../../core/policy/pod-security.ts";
-import { podSpecsOf } from "../../core/policy/pod-spec-find.ts";
+import { SIDECAR_NAME, SIDECAR_UID, sidecarContainer, sidecarVolumes } from "../../admission/sidecar/sidecar-spec.ts";
+import { judgePodSecurity } from "../../core/policy/pods/pod-security.ts";
+import { podSpecsOf } from "../../core/policy/pods/pod-spec-find.ts";
 import {
   openShop,
   operationsOf,

@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "@jest/globals";
 import { extract } from "../../admission/containers.ts";
-import { createRego, type REGO_LIBRARY } from "../../admission/rego.ts";
-import { regoInput } from "../../admission/rego-input.ts";
+import { createRego, type REGO_LIBRARY } from "../../admission/rego/rego.ts";
+import { regoInput } from "../../admission/rego/rego-input.ts";
 import type { CodedError } from "../../core/base/errors.ts";
 
 const vector = (name: string) => fileURLToPath(new URL(`../vectors/rego/${name}`, import.meta.url));

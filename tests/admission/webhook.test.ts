@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { verifyChain } from "../../admission/decision-log.ts";
+import { verifyChain } from "../../admission/record/decision-log.ts";
 import { pushImage } from "../../cli/demo/registry/registry.ts";
 import { attestVuln, signCosignSimple } from "../../cli/demo/signing/signing.ts";
 import { fromTimes, on, redirectTo } from "../support/registry-of-faults.ts";

@@ -7,7 +7,7 @@ import { stringify } from "yaml";
 import { explainConnection } from "../../cli/explain.ts";
 import { readFolder } from "../../core/cluster/read-folder.ts";
 import type { Snapshot } from "../../core/policy/snapshot.ts";
-import { compile } from "../../mesh/compile.ts";
+import { compile } from "../../mesh/snapshots/compile.ts";
 import { judgeEgress, judgeIngress } from "../../sidecar/authorize.ts";
 import { checkSnapshot } from "../../sidecar/control/check.ts";
 import { Snapshots } from "../../sidecar/control/snapshots.ts";

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { COLLECTOR_METRICS } from "../../collector/metrics.ts";
 import type { Overview } from "../../collector/overview.ts";
-import { encodeTraces } from "../../core/wire/otlp.ts";
-import type { SpanData } from "../../core/wire/otlp-model.ts";
+import type { SpanData } from "../../core/wire/otlp/model.ts";
+import { encodeTraces } from "../../core/wire/otlp/otlp.ts";
 import { FakeSidecar, MANIFEST, post, type TestFolder, testFolder, until } from "./support/collector.ts";
 
 let folder: TestFolder;

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { Collector } from "../../collector/collector.ts";
 import { INSTANCE_LIMIT, LOSSES_TOLD_LIMIT } from "../../collector/instances.ts";
 import { silentLog } from "../../core/base/log.ts";
-import { encodeMetrics } from "../../core/wire/otlp.ts";
+import { encodeMetrics } from "../../core/wire/otlp/otlp.ts";
 import { FakeSidecar, type TestFolder, testFolder, until } from "./support/collector.ts";
 
 let folder: TestFolder;

@@ -7,7 +7,7 @@ import { RED_SERIES } from "../../collector/rollup/red.ts";
 import { Rollup } from "../../collector/rollup/rollup.ts";
 import { restoreRollup, snapshotRollup } from "../../collector/rollup/rollup-snapshot.ts";
 import { SERIES_PER_METRIC_LIMIT } from "../../collector/rollup/series.ts";
-import type { Attributes, ReceivedMetric } from "../../core/wire/otlp-model.ts";
+import type { Attributes, ReceivedMetric } from "../../core/wire/otlp/model.ts";
 import { SIDECAR_METRICS } from "../../sidecar/metrics.ts";
 
 const NOW = Date.UTC(2026, 0, 1);

@@ -4,8 +4,8 @@ import { request } from "node:https";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { silentLog } from "../../core/base/log.ts";
 import { createCaSource, writeRequest } from "../../core/identity/ca-source.ts";
-import { CA_BURST } from "../../mesh/ca-door.ts";
-import { REFUSALS_TOLD_BURST } from "../../mesh/identity-plane.ts";
+import { CA_BURST } from "../../mesh/certificates/ca-door.ts";
+import { REFUSALS_TOLD_BURST } from "../../mesh/certificates/identity-plane.ts";
 import { openShop, type Shop, type TokenFacts } from "./shop.ts";
 
 let shop: Shop;

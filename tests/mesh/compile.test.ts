@@ -6,9 +6,9 @@ import fc from "fast-check";
 import type { ClusterObjects } from "../../core/cluster/objects.ts";
 import { readFolder } from "../../core/cluster/read-folder.ts";
 import type { Snapshot } from "../../core/policy/snapshot.ts";
-import { changesBetween } from "../../mesh/changes.ts";
-import { compile } from "../../mesh/compile.ts";
-import { canonicalJson } from "../../mesh/version.ts";
+import { changesBetween } from "../../mesh/snapshots/changes.ts";
+import { compile } from "../../mesh/snapshots/compile.ts";
+import { canonicalJson } from "../../mesh/snapshots/version.ts";
 import { MANIFESTS, POLICY } from "./shop.ts";
 
 function read(...texts: string[]): ClusterObjects {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { judgeConnection } from "../../core/policy/network-policy.ts";
+import { judgeConnection } from "../../core/policy/network/network-policy.ts";
 import type { MeshMessage, Snapshot } from "../../core/policy/snapshot.ts";
 import { openShop, POLICY, type Shop } from "./shop.ts";
 

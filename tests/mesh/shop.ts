@@ -11,8 +11,8 @@ import type { Svid } from "../../core/identity/svid.ts";
 import { verifyPeer } from "../../core/identity/verify.ts";
 import { type MeshMessage, type SidecarMessage, SNAPSHOT_ALPN } from "../../core/policy/snapshot.ts";
 import { meshConfig } from "../../mesh/config.ts";
-import { createLineReader } from "../../mesh/lines.ts";
 import { startMesh } from "../../mesh/mesh.ts";
+import { createLineReader } from "../../mesh/snapshots/lines.ts";
 
 export const TRUST_DOMAIN = "shop.test";
 const ISSUER = "https://kubernetes.default.svc";

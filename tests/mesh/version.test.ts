@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import type { ClusterObjects } from "../../core/cluster/objects.ts";
 import { NO_OBJECTS } from "../../core/cluster/objects.ts";
-import { compile } from "../../mesh/compile.ts";
+import { compile } from "../../mesh/snapshots/compile.ts";
 import { checkSnapshot } from "../../sidecar/control/check.ts";
 
 /** Label keys as Kubernetes takes them, numbers among them: objects list those in an order of their own. */

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import type { EdgeView, Overview, SpanView, TraceView } from "../../collector/overview.ts";
-import { passed, thresholdsOf, WINDOWS } from "../../collector/page/burn-windows.ts";
-import { EdgeWindow, RECENT_MS } from "../../collector/page/edge-window.ts";
-import { layoutMap, pathThrough } from "../../collector/page/map-layout.ts";
-import { edgeLevel, mapNodes, onlyRefusedEarlier } from "../../collector/page/map-model.ts";
+import { EdgeWindow, RECENT_MS } from "../../collector/page/map/edge-window.ts";
+import { layoutMap, pathThrough } from "../../collector/page/map/map-layout.ts";
+import { edgeLevel, mapNodes, onlyRefusedEarlier } from "../../collector/page/map/map-model.ts";
+import { passed, thresholdsOf, WINDOWS } from "../../collector/page/slo/burn-windows.ts";
 import { activeAlerts, overallState } from "../../collector/page/state.ts";
-import { KEPT_TRACE_LIMIT, keep, merge } from "../../collector/page/trace-store.ts";
-import { waterfallRows } from "../../collector/page/waterfall-rows.ts";
+import { KEPT_TRACE_LIMIT, keep, merge } from "../../collector/page/traces/trace-store.ts";
+import { waterfallRows } from "../../collector/page/traces/waterfall-rows.ts";
 import { BURN_ALERTS, BURN_WINDOWS_MS, burnFactor, windowName } from "../../core/slo/windows.ts";
 import { emptyOverview, sampleOverview } from "./sample.ts";
 

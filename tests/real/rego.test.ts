@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "@jest/globals";
-import { LIBRARY_OPA_VERSION, REGO_LIBRARY } from "../../admission/rego.ts";
+import { LIBRARY_OPA_VERSION, REGO_LIBRARY } from "../../admission/rego/rego.ts";
 import { PARTS } from "../../tools/parts.mjs";
 import { compileLibrary, LIBRARY_WASM } from "../../tools/rego.ts";
 import { describeWith } from "../support/parts.ts";

@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import { createServer as createTcpServer } from "node:net";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { decodeMetrics, decodeTraces } from "../../core/wire/otlp.ts";
+import { decodeMetrics, decodeTraces } from "../../core/wire/otlp/otlp.ts";
 import { formatTraceparent, parseTraceparent } from "../../core/wire/trace-context.ts";
 import { CLASSIC_BOUNDS, classicCounts, Histogram, SCALE, trimmed } from "../../sidecar/telemetry/histogram.ts";
 import { Recorder } from "../../sidecar/telemetry/recorder.ts";

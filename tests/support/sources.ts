@@ -17,7 +17,7 @@ export interface Node {
 }
 
 export interface Source {
-  /** From the project's root, with forward slashes: "core/wire/pem.ts". */
+  /** From the project's root, with forward slashes: "core/wire/x509/pem.ts". */
   readonly path: string;
   readonly text: string;
   readonly lines: number;

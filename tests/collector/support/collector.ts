@@ -6,8 +6,8 @@ import type { Overview } from "../../../collector/overview.ts";
 import { startCollector } from "../../../collector/start.ts";
 import type { Closable } from "../../../core/base/lifecycle.ts";
 import { silentLog } from "../../../core/base/log.ts";
-import { encodeMetrics } from "../../../core/wire/otlp.ts";
-import type { MetricData, Resource } from "../../../core/wire/otlp-model.ts";
+import type { MetricData, Resource } from "../../../core/wire/otlp/model.ts";
+import { encodeMetrics } from "../../../core/wire/otlp/otlp.ts";
 
 /** Promises that every test collector watches. */
 export const MANIFEST = `

@@ -5,7 +5,7 @@ import { silentLog } from "../../../core/base/log.ts";
 import type { OutriderEvent } from "../../../core/events/event.ts";
 import { eventOfLogRecord } from "../../../core/events/otlp-form.ts";
 import { createEventSink, EVENT_QUEUE_LIMIT, type EventSink } from "../../../core/events/sink.ts";
-import { decodeLogs } from "../../../core/wire/otlp.ts";
+import { decodeLogs } from "../../../core/wire/otlp/otlp.ts";
 
 const EVENT: OutriderEvent = {
   kind: "decision",

@@ -4,8 +4,8 @@ import fc from "fast-check";
 import { CodedError } from "../../../core/base/errors.ts";
 import { readSignedRequest } from "../../../core/identity/authority.ts";
 import { writeRequest } from "../../../core/identity/ca-source.ts";
-import { writePem } from "../../../core/wire/pem.ts";
-import { readCertificateRequest } from "../../../core/wire/x509-request.ts";
+import { writePem } from "../../../core/wire/x509/pem.ts";
+import { readCertificateRequest } from "../../../core/wire/x509/request.ts";
 import { GOOD_ID, otherRequest, x509 } from "./certificates.ts";
 
 const pem = (encoded: Uint8Array) => writePem(encoded, "CERTIFICATE REQUEST");

@@ -6,8 +6,8 @@ import { collectImageEvidence } from "../../../core/images/evidence.ts";
 import { createRegistryClient, type RegistryClient } from "../../../core/images/registry-client.ts";
 import { admits } from "../../../core/policy/decision.ts";
 import type { ImageEvidence } from "../../../core/policy/evidence.ts";
-import { judgeImage } from "../../../core/policy/image-policy.ts";
-import { type ImagePolicy, imagePolicySchema } from "../../../core/policy/image-policy-schema.ts";
+import { judgeImage } from "../../../core/policy/images/image-policy.ts";
+import { type ImagePolicy, imagePolicySchema } from "../../../core/policy/images/image-policy-schema.ts";
 import { type FaultyRegistry, startFaultyRegistry } from "../../support/registry-of-faults.ts";
 
 const NOW = Date.parse("2026-03-10T12:00:00Z");

@@ -1,7 +1,7 @@
 import { BlockList, isIP } from "node:net";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { canonicalAddress, cidrContains, cidrCovers, parseCidr } from "../../../core/policy/cidr.ts";
+import { canonicalAddress, cidrContains, cidrCovers, parseCidr } from "../../../core/policy/network/cidr.ts";
 
 describe("an address range", () => {
   const cases: [cidr: string, ip: string, inside: boolean][] = [

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { imageGlobProblem, matchesImage } from "../../../core/policy/image-glob.ts";
+import { imageGlobProblem, matchesImage } from "../../../core/policy/images/image-glob.ts";
 
 describe("a glob covers", () => {
   it.each([

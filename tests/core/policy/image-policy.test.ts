@@ -3,9 +3,14 @@ import { DAY_MS, HOUR_MS } from "../../../core/base/clock.ts";
 import { CodedError } from "../../../core/base/errors.ts";
 import { admits, type Decision } from "../../../core/policy/decision.ts";
 import type { Digest, Finding, ImageEvidence, ScanResult, Signature, Verified } from "../../../core/policy/evidence.ts";
-import { judgeImage, judgeInvalidReference, judgeUncovered, onUndecidedOf } from "../../../core/policy/image-policy.ts";
-import { type ImagePolicy, imagePolicySchema } from "../../../core/policy/image-policy-schema.ts";
-import { VULNERABILITIES_NAMED } from "../../../core/policy/image-scan.ts";
+import {
+  judgeImage,
+  judgeInvalidReference,
+  judgeUncovered,
+  onUndecidedOf,
+} from "../../../core/policy/images/image-policy.ts";
+import { type ImagePolicy, imagePolicySchema } from "../../../core/policy/images/image-policy-schema.ts";
+import { VULNERABILITIES_NAMED } from "../../../core/policy/images/image-scan.ts";
 
 const NOW = Date.parse("2026-03-10T12:00:00Z");
 const DIGEST: Digest = `sha256:${"9f".repeat(32)}`;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { judgeConnection } from "../../../core/policy/network-policy.ts";
-import { compileNetworkPolicy } from "../../../core/policy/network-policy-compile.ts";
+import { judgeConnection } from "../../../core/policy/network/network-policy.ts";
+import { compileNetworkPolicy } from "../../../core/policy/network/network-policy-compile.ts";
 import { type Question, type ReferenceWorld, referenceAllows } from "./network-policy-reference.ts";
 import { questionsOf, world } from "./network-policy-worlds.ts";
 

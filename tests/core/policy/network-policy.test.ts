@@ -1,12 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
 import type { NetworkPolicySpec } from "kubernetes-types/networking/v1.d.ts";
-import { type ConnectionVerdict, judgeConnection } from "../../../core/policy/network-policy.ts";
+import { type ConnectionVerdict, judgeConnection } from "../../../core/policy/network/network-policy.ts";
 import {
   compileNetworkPolicy,
   type Direction,
   type PolicyPod,
   type PolicyWorld,
-} from "../../../core/policy/network-policy-compile.ts";
+} from "../../../core/policy/network/network-policy-compile.ts";
 
 function pod(uid: string, namespace: string, labels: Record<string, string>, more: Partial<PolicyPod> = {}): PolicyPod {
   return { uid, namespace, labels, hostNetwork: false, ports: [], ...more };

@@ -7,10 +7,14 @@ import {
   levelOfLabels,
   type PodSecurityLevel,
   strictestLevel,
-} from "../../../core/policy/pod-security.ts";
-import { BASELINE_CAPABILITIES, BASELINE_CHECKS, SAFE_SYSCTLS } from "../../../core/policy/pod-security-baseline.ts";
-import { RESTRICTED_CHECKS } from "../../../core/policy/pod-security-restricted.ts";
-import { podSpecsOf } from "../../../core/policy/pod-spec-find.ts";
+} from "../../../core/policy/pods/pod-security.ts";
+import {
+  BASELINE_CAPABILITIES,
+  BASELINE_CHECKS,
+  SAFE_SYSCTLS,
+} from "../../../core/policy/pods/pod-security-baseline.ts";
+import { RESTRICTED_CHECKS } from "../../../core/policy/pods/pod-security-restricted.ts";
+import { podSpecsOf } from "../../../core/policy/pods/pod-spec-find.ts";
 
 const HARDENED = {
   allowPrivilegeEscalation: false,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { field, imagesOf, ROOT } from "../../../core/policy/pod-spec.ts";
-import { podSpecsOf, SEARCH_DEPTH_LIMIT, SEARCH_NODE_LIMIT } from "../../../core/policy/pod-spec-find.ts";
+import { field, imagesOf, ROOT } from "../../../core/policy/pods/pod-spec.ts";
+import { podSpecsOf, SEARCH_DEPTH_LIMIT, SEARCH_NODE_LIMIT } from "../../../core/policy/pods/pod-spec-find.ts";
 
 const find = (object: object, group = "example.com", kind = "Thing") =>
   podSpecsOf(object as Record<string, unknown>, group, kind).flatMap(imagesOf);

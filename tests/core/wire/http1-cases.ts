@@ -1,5 +1,5 @@
-import { BODY, RequestHead, ResponseHead } from "../../../core/wire/http1-message.ts";
-import { MessageReader } from "../../../core/wire/http1-reader.ts";
+import { BODY, RequestHead, ResponseHead } from "../../../core/wire/http1/message.ts";
+import { MessageReader } from "../../../core/wire/http1/reader.ts";
 
 /** What a reader made of a byte stream, offsets turned into text. */
 export interface Reading {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { CodedError } from "../../../core/base/errors.ts";
+import type { MetricData, SpanData } from "../../../core/wire/otlp/model.ts";
 import {
   decodeLogs,
   decodeMetrics,
@@ -8,8 +9,7 @@ import {
   encodeAnswer,
   encodeMetrics,
   encodeTraces,
-} from "../../../core/wire/otlp.ts";
-import type { MetricData, SpanData } from "../../../core/wire/otlp-model.ts";
+} from "../../../core/wire/otlp/otlp.ts";
 import { oracleDecode, oracleEncode } from "./otlp-oracle.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";

@@ -2,17 +2,17 @@ import { X509Certificate } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { CodedError } from "../../../core/base/errors.ts";
-import { children, readDer, readOid, readTime } from "../../../core/wire/der.ts";
-import { der, integer, namedBits, oid, sequence, time } from "../../../core/wire/der-writer.ts";
-import { readPem, writePem } from "../../../core/wire/pem.ts";
-import { readCertificate } from "../../../core/wire/x509.ts";
+import { children, readDer, readOid, readTime } from "../../../core/wire/x509/der.ts";
+import { der, integer, namedBits, oid, sequence, time } from "../../../core/wire/x509/der-writer.ts";
+import { readPem, writePem } from "../../../core/wire/x509/pem.ts";
 import {
   altNames,
   LEAF_EXTENSIONS,
   podUidExtension,
   writeSigned,
   writeTbsCertificate,
-} from "../../../core/wire/x509-writer.ts";
+} from "../../../core/wire/x509/writer.ts";
+import { readCertificate } from "../../../core/wire/x509/x509.ts";
 import { GOOD_ID, leaf, otherAuthority } from "../identity/certificates.ts";
 
 const invalid = expect.objectContaining({ code: "DER_INVALID" });
