@@ -145,6 +145,16 @@ describe("a folder with faults says all of them at once", () => {
     ["an object without a name", "apiVersion: v1\nkind: Service\n", "metadata:"],
     ["a document that is no object", "- 1\n", "expected"],
     [
+      "a policy of a tier that is not enforced yet",
+      "apiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: { name: p }\nspec: {}\n",
+      "not enforced yet",
+    ],
+    [
+      "a policy on methods and paths, not enforced yet",
+      "apiVersion: outrider.dev/v1alpha1\nkind: AuthorizationPolicy\nmetadata: { name: p }\nspec: {}\n",
+      "not enforced yet",
+    ],
+    [
       "a peer that is nobody",
       policy("{ ingress: [{ from: [{}] }] }"),
       "expected podSelector, namespaceSelector or ipBlock",
