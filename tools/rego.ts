@@ -9,7 +9,7 @@ import { REGO_LIBRARY } from "../admission/rego/rego.ts";
 import { fail } from "./errors.mjs";
 import { findPart, ROOT } from "./parts.mjs";
 
-const FOLDER = join(ROOT, "admission/rego/rego");
+const FOLDER = join(ROOT, "admission/rego");
 
 /** Where the compiled library is committed. */
 export const LIBRARY_WASM = join(FOLDER, "library.wasm");
