@@ -22,7 +22,7 @@ export function registerDemo(program: Command): void {
     .addOption(
       new Option("--sabotage <name...>", "break one thing; exactly the lines that depend on it turn red").default(
         [],
-        "",
+        "none",
       ),
     )
     .addHelpText("after", `\nWhat --sabotage can break:\n${list}`)
