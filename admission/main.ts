@@ -44,7 +44,7 @@ export async function startAdmission(
     opened(closable);
     return closable;
   };
-  const instance = `${hostname()}-${process.pid}`;
+  const instance = `${hostname()}-${config.listen.host}:${config.listen.port}`; // the same after a restart
   const events = keep(eventsFor(config, instance, log));
   const policies = keep(policiesFor(config, log, events));
   const tracing = keep(await startTracing({ component: "admission", instance, url: config.collector }));

@@ -1,5 +1,6 @@
+import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
 import { type Command, Option } from "commander";
-import { CodedError } from "../core/base/errors.ts";
+import { CodedError, messageOf } from "../core/base/errors.ts";
 import { closest } from "../core/base/suggest.ts";
 import { SABOTAGE_NAMES, SABOTAGES, type SabotageName } from "./demo/sabotage.ts";
 
@@ -27,7 +28,8 @@ export function registerDemo(program: Command): void {
     )
     .addHelpText("after", `\nWhat --sabotage can break:\n${list}`)
     .action(async (flags: Flags) => {
-      const broken = new Set(flags.sabotage.map(sabotageNamed));
+      const broken = sabotagesNamed(flags.sabotage);
+      if (flags.dashboards !== undefined) makeFolder(flags.dashboards);
       const { runDemo } = await import("./demo/run.ts");
       const stopped = new Promise<string>((resolve) => {
         for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve(signal));
@@ -39,14 +41,29 @@ export function registerDemo(program: Command): void {
     });
 }
 
-function sabotageNamed(text: string): SabotageName {
-  const found = SABOTAGE_NAMES.find((name) => name === text);
-  if (found !== undefined) return found;
-  const near = closest(text, SABOTAGE_NAMES);
-  const hint = near === undefined ? "" : ` (did you mean "${near}"?)`;
+/** Before anything starts: one level below a folder that exists, so that a mistyped path makes no tree. */
+function makeFolder(folder: string): void {
+  try {
+    if (!existsSync(folder)) mkdirSync(folder);
+    accessSync(folder, constants.W_OK);
+    if (!statSync(folder).isDirectory()) throw new Error("not a folder");
+  } catch (cause) {
+    const fix = "name a folder that exists, or one to be made in a folder that exists and is writable";
+    throw new CodedError("CLI_FOLDER_UNUSABLE", `--dashboards ${folder}: ${messageOf(cause)}`, fix, { cause });
+  }
+}
+
+function sabotagesNamed(texts: readonly string[]): ReadonlySet<SabotageName> {
+  const known = new Set(SABOTAGE_NAMES.filter((name) => texts.includes(name)));
+  const unknown = texts.filter((text) => !SABOTAGE_NAMES.some((name) => name === text));
+  if (unknown.length === 0) return known;
+  const told = unknown.map((text) => {
+    const near = closest(text, SABOTAGE_NAMES);
+    return `${text}: unknown${near === undefined ? "" : ` (did you mean "${near}"?)`}`;
+  });
   throw new CodedError(
     "CLI_UNKNOWN_SABOTAGE",
-    `--sabotage ${text}: unknown${hint}`,
+    `--sabotage ${told.join(", ")}`,
     `use one of: ${SABOTAGE_NAMES.join(", ")}`,
   );
 }

@@ -13,6 +13,10 @@ export const DEMO_ERRORS = {
     means: "a part answered something the demo cannot read",
     fix: "run the demo again with --stay and look at the part's log",
   },
+  CLI_FOLDER_UNUSABLE: {
+    means: "a folder named by a flag cannot be made or written to",
+    fix: "name a folder that exists, or one to be made in a folder that exists and is writable",
+  },
   CLI_UNKNOWN_SABOTAGE: { means: "--sabotage names nothing the demo can break", fix: "use one of the names listed" },
 } as const;
 

@@ -22,6 +22,7 @@ export const EXPECTED = {
   "the shared service account is told apart": "one id, checkout allowed, batch refused",
   "explain agrees with the proxy": "same answer for every pair",
   "plain text refused": "403 MTLS_REQUIRED",
+  "a stranger's certificate is refused": "no answer to another root's certificate",
   "CSR without proof refused": "no token refused, other name refused",
   "certificate rotated under traffic with no failed request": "new serials, new root trusted, 0 failed",
   "metrics match requests sent": "collector's count = requests sent",

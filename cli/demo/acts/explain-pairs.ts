@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { explainConnection } from "../../explain.ts";
 import { renderExplanation } from "../../explain-render.ts";
+import type { CallTally } from "../app.ts";
 import { NAMESPACE, POD_PORT, WORKLOADS, type WorkloadName } from "../layout.ts";
 import { withoutPaymentsPolicy } from "../sabotage-manifests.ts";
 import type { Stage } from "../stage.ts";
@@ -16,18 +17,26 @@ export async function explainPairs(stage: Stage): Promise<Finding> {
   const differing: string[] = [];
   for (const { from, to } of pairs) {
     const { last } = await stage.call(from, to);
-    const passed = last.headers["x-outrider-denied-by"] === undefined;
+    const did = deed(last, to);
     const said = await explainConnection({
       folder,
       from: `${NAMESPACE}/${from}`,
       to: `${NAMESPACE}/${to}:${POD_PORT.inbound}`,
     });
-    if (said.allowed !== passed) differing.push(`${from}→${to}`);
+    const says = said.tiers.find((tier) => !tier.allowed)?.rule ?? "passed";
+    if (says !== did) differing.push(`${from}→${to} (${did}, explain: ${says})`);
   }
   const shown = await explainConnection({ folder, from: `${NAMESPACE}/batch`, to: `${NAMESPACE}/payments` });
   stage.transcript.quote(renderExplanation(shown, undefined));
   const got = differing.length === 0 ? `${pairs.length} pairs agree` : `differs: ${differing.join(", ")}`;
   return { ok: differing.length === 0, got };
+}
+
+/** What the proxy did: "passed" only when the application itself answered, or the rule that refused. */
+function deed(last: CallTally["last"], to: WorkloadName): string {
+  const rule = last.headers["x-outrider-denied-by"];
+  if (rule !== undefined) return rule;
+  return last.body.includes(`"service":"${to}"`) ? "passed" : `status ${last.status}`;
 }
 
 /** A copy of the manifests without the NetworkPolicy that guards payments. */

@@ -6,6 +6,7 @@ import { csrWithoutProof } from "./csr.ts";
 import { explainPairs } from "./explain-pairs.ts";
 import { rotationUnderTraffic } from "./rotation.ts";
 import { certificateOf, inboundTls } from "./sidecar-admin.ts";
+import { strangerRefused } from "./stranger.ts";
 
 const WORKER_ID = `spiffe://${TRUST_DOMAIN}/ns/${NAMESPACE}/sa/worker`;
 
@@ -18,6 +19,7 @@ export async function meshAct(stage: Stage): Promise<void> {
   await stage.judge("the shared service account is told apart", () => toldApart(stage));
   await stage.judge("explain agrees with the proxy", () => explainPairs(stage));
   await stage.judge("plain text refused", () => plainTextRefused(stage));
+  await stage.judge("a stranger's certificate is refused", () => strangerRefused(stage));
   await stage.judge("CSR without proof refused", () => csrWithoutProof(stage));
   await stage.judge("certificate rotated under traffic with no failed request", () => rotationUnderTraffic(stage));
 }

@@ -17,7 +17,7 @@ export async function rotationUnderTraffic(stage: Stage): Promise<Finding> {
   const before = await serials(stage);
   const tally = { ok: 0, failed: 0 };
   const wave = async () => {
-    const { statuses } = await stage.call("batch", "web", WAVE);
+    const { statuses } = await stage.call("batch", "web", WAVE).catch(() => ({ statuses: { unanswered: WAVE.count } }));
     for (const [status, count] of Object.entries(statuses)) tally[status === "200" ? "ok" : "failed"] += count;
   };
   const traffic = startTraffic(wave, 0);

@@ -4,9 +4,13 @@ import { COLLECTOR_METRICS } from "../../../collector/metrics.ts";
 import type { Overview } from "../../../collector/overview.ts";
 import { checkDashboard, writeDashboards } from "../../../dashboards/generate.ts";
 import { ask } from "../client.ts";
+import { WORKLOADS } from "../layout.ts";
 import type { Stage } from "../stage.ts";
 import type { Finding } from "../verdicts.ts";
 import { overview } from "./overview.ts";
+
+/** Four sidecars, the control plane, the collector and the webhook. */
+const PARTS = WORKLOADS.length + 3;
 
 /**
  * The page at the collector's address, and the dashboards as files.
@@ -31,7 +35,7 @@ async function pageAnswers(stage: Stage): Promise<Finding> {
   const code = await ask(new URL(script, `http://${stage.layout.web}/`).href);
   const model: Overview = await overview(stage);
   const live = model.instances.filter((instance) => instance.state === "up").length;
-  const ok = code.status === 200 && code.text.length > 0 && live >= 6 && model.slos.length > 0;
+  const ok = code.status === 200 && code.text.length > 0 && live === PARTS && model.slos.length > 0;
   return {
     ok,
     got: `page ${page.status}, script ${Math.round(code.text.length / 1024)} KiB, ${live} parts up, ${model.slos.length} SLO`,
