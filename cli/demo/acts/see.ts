@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { COLLECTOR_METRICS } from "../../../collector/metrics.ts";
 import type { Overview } from "../../../collector/overview.ts";
 import { checkDashboard, writeDashboards } from "../../../dashboards/generate.ts";
-import { ask } from "../client.ts";
+import { ARRIVAL_DEADLINE_MS, ask, until } from "../client.ts";
 import { WORKLOADS } from "../layout.ts";
 import type { Stage } from "../stage.ts";
 import type { Finding } from "../verdicts.ts";
@@ -33,14 +33,20 @@ async function pageAnswers(stage: Stage): Promise<Finding> {
   const script = /<script[^>]+src="([^"]+)"/.exec(page.text)?.[1];
   if (page.status !== 200 || script === undefined) return { ok: false, got: `status ${page.status}, no script` };
   const code = await ask(new URL(script, `http://${stage.layout.web}/`).href);
-  const model: Overview = await overview(stage);
-  const live = model.instances.filter((instance) => instance.state === "up").length;
-  const ok = code.status === 200 && code.text.length > 0 && live === PARTS && model.slos.length > 0;
+  const isWhole = async () => {
+    const model = await overview(stage);
+    return liveIn(model) === PARTS && model.slos.length > 0 ? model : undefined;
+  };
+  const whole = await until(isWhole, ARRIVAL_DEADLINE_MS);
+  const model = whole ?? (await overview(stage));
+  const ok = code.status === 200 && code.text.length > 0 && whole !== undefined;
   return {
     ok,
-    got: `page ${page.status}, script ${Math.round(code.text.length / 1024)} KiB, ${live} parts up, ${model.slos.length} SLO`,
+    got: `page ${page.status}, script ${Math.round(code.text.length / 1024)} KiB, ${liveIn(model)} parts up, ${model.slos.length} SLO`,
   };
 }
+
+const liveIn = ({ instances }: Overview): number => instances.filter(({ state }) => state === "up").length;
 
 function dashboardsLoad(files: readonly string[]): Finding {
   const problems = files.flatMap((file) => checkDashboard(JSON.parse(readFileSync(file, "utf8"))));
