@@ -57,6 +57,7 @@ export const SABOTAGES = {
       "CSR without proof refused",
       "certificate rotated under traffic with no failed request",
       "decisions and changes reach the event stream",
+      "page answers", // it asks for every part to be up
     ],
   },
   "cut-route": {
