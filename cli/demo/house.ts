@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { messageOf } from "../../core/base/errors.ts";
 import type { HostPort } from "../../core/base/host-port.ts";
 import type { Supplies } from "./acts/supply.ts";
 import { claimBlock } from "./block.ts";
@@ -54,7 +55,7 @@ async function furnish(
   const workspace = opened.adopt(createWorkspace(block.prefix), ({ remove }) => remove());
   const layout = layoutOf(block, workspace.folder);
   applyToManifests(layout, broken);
-  await keepTokens(opened, layout, broken);
+  await keepTokens(opened, layout, broken, transcript);
   const registry = opened.adopt(await startRegistry(hostPortOf(layout.registry)), (it) => it.close());
   const supervisor = createSupervisor(join(layout.folder, "logs"), ({ name, what, pid }) =>
     transcript.say(`${name} ${what} (pid ${pid})`),
@@ -83,10 +84,17 @@ async function furnish(
 }
 
 /** The pods' tokens, written anew before they end. */
-async function keepTokens(opened: AsyncDisposableStack, layout: Layout, broken: Broken): Promise<void> {
+async function keepTokens(
+  opened: AsyncDisposableStack,
+  layout: Layout,
+  broken: Broken,
+  transcript: Transcript,
+): Promise<void> {
   const issuer = await createTokenIssuer(join(layout.folder, "jwks.json"));
   await writeTokens(layout, issuer, broken);
-  const timer = setInterval(() => void writeTokens(layout, issuer, broken), TOKEN_REFRESH_MS).unref();
+  const refresh = () =>
+    writeTokens(layout, issuer, broken).catch((thrown) => transcript.say(`tokens not renewed: ${messageOf(thrown)}`));
+  const timer = setInterval(refresh, TOKEN_REFRESH_MS).unref();
   opened.defer(() => clearInterval(timer));
 }
 
