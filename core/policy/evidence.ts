@@ -15,18 +15,41 @@ export type Verified<T> = T & { readonly [verified]: true };
 /** "sha256:" and 64 lower-case hex digits. @see OCI image-spec, descriptor.md, Digests */
 export type Digest = `sha256:${string}`;
 
-/** What a trusted key may vouch for. A scanner's key never counts as a release signature. */
-export type SignerRole = "release" | "scanner";
+/** What a trusted key or identity may vouch for. None of them does another's work: a scanner's key never signs. */
+export const SIGNER_ROLES = ["release", "scanner", "builder", "approver"] as const;
+export type SignerRole = (typeof SIGNER_ROLES)[number];
+
+/** How a signature is written, for people and the decision log. */
+export type SignatureForm = "cosign-simple" | `bundle-v0.${1 | 2 | 3}` | "notation-jws" | "notation-cose";
 
 /** A signature over the image digest by a key (or identity) that the policy names. */
 export interface Signature {
   /** The authority's name in the policy: "acme-release". */
   readonly signer: string;
   readonly role: SignerRole;
-  readonly form: "cosign-simple" | "bundle-v0.3";
+  readonly form: SignatureForm;
   readonly digest: Digest;
   /** The host/repository that the signed bytes name, where the form has one: what a replay elsewhere cannot change. */
   readonly repository?: string;
+  /** Who signed within the authority: "https://github.com/acme/…@refs/heads/main (issuer …)", a certificate's subject. */
+  readonly identity?: string;
+  /** When it was made, in milliseconds since the epoch, where a log or a timestamp authority vouches for it. */
+  readonly signedAtMs?: number;
+}
+
+/** A statement about the image digest by a key (or identity) that the policy names. @see in-toto Statement v1 */
+export interface Attestation {
+  readonly signer: string;
+  readonly role: SignerRole;
+  readonly digest: Digest;
+  /** "https://slsa.dev/provenance/v1" */
+  readonly predicateType: string;
+  readonly identity?: string;
+  /** As for a signature: never the time that the statement claims for itself. */
+  readonly signedAtMs?: number;
+  /** From SLSA provenance, for the decision log: who built it, from which commit. */
+  readonly builder?: string;
+  readonly sourceCommit?: string;
 }
 
 /** How bad, in Trivy's and CVSS's words. */
@@ -67,6 +90,8 @@ export interface ImageEvidence {
   readonly digest: Lookup<Digest>;
   /** Every signature that verified. `absent` lists in `why` what was seen and why it did not count. */
   readonly signatures: Lookup<readonly Verified<Signature>[]>;
+  /** Every attestation that verified, scans included. Absent where nothing asked for any. */
+  readonly attestations?: Lookup<readonly Verified<Attestation>[]>;
   /** The newest scan that may be believed: a verified attestation or the scan store's own. */
   readonly scan: Lookup<Verified<ScanResult>>;
   /** The reference's host/repository, normalised: what a signature's own `repository` is compared with. */
