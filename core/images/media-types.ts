@@ -13,6 +13,11 @@ export const OCI_EMPTY = "application/vnd.oci.empty.v1+json";
 export const COSIGN_SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json";
 /** Base64 signature over the layer's bytes, on its descriptor. */
 export const COSIGN_SIGNATURE_ANNOTATION = "dev.cosignproject.cosign/signature";
+/** What cosign writes beside a keyless signature or attestation. */
+export const COSIGN_CERTIFICATE_ANNOTATION = "dev.sigstore.cosign/certificate";
+export const COSIGN_CHAIN_ANNOTATION = "dev.sigstore.cosign/chain";
+export const COSIGN_REKOR_ANNOTATION = "dev.sigstore.cosign/bundle";
+export const COSIGN_TIMESTAMP_ANNOTATION = "dev.sigstore.cosign/rfc3161timestamp";
 /** A cosign attestation layer in the `.att` tag form. */
 export const DSSE_ENVELOPE = "application/vnd.dsse.envelope.v1+json";
 
@@ -22,6 +27,9 @@ export const SIGSTORE_BUNDLE_ANY =
   /^application\/vnd\.dev\.sigstore\.bundle(?:\.v0\.\d+)?\+json(?:;\s*version=0\.\d+)?$/;
 export const BUNDLE_CONTENT_ANNOTATION = "dev.sigstore.bundle.content";
 export const BUNDLE_PREDICATE_ANNOTATION = "dev.sigstore.bundle.predicateType";
+
+/** A Notary Project signature's manifest, in its `artifactType` or its config. @see notaryproject/specifications */
+export const NOTARY_SIGNATURE = "application/vnd.cncf.notary.signature";
 
 export const IN_TOTO = "application/vnd.in-toto+json";
 /** What `cosign sign` states in a bundle: the one predicate that is a signature. */
