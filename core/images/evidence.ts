@@ -1,15 +1,16 @@
 import { asError } from "../base/errors.ts";
 import type { Digest, ImageEvidence, Lookup, ScanResult, Verified } from "../policy/evidence.ts";
-import type { Authority } from "../policy/images/image-policy-schema.ts";
+import type { Authority } from "../policy/images/authority.ts";
 import { digestOf } from "./digest.ts";
 import { createEvidenceCache, type EvidenceCache, type ImageFacts } from "./evidence-cache.ts";
 import { gatherFacts } from "./facts.ts";
-import { trustedKeys } from "./keys.ts";
+
 import { COLLECT_DEADLINE_MS } from "./limits.ts";
 import type { Manifest } from "./manifest.ts";
 import { formatRepository, type ImageReference, parseReference } from "./reference.ts";
 import { failure } from "./registry/http.ts";
 import type { RegistryClient } from "./registry-client.ts";
+import { parseTrust } from "./trust.ts";
 import { verifyOwnScan } from "./verify.ts";
 
 export interface EvidenceDeps {
@@ -68,10 +69,10 @@ async function factsOf(
   authorities: readonly Authority[],
   { registry, cache = createEvidenceCache() }: EvidenceDeps,
 ): Promise<ImageFacts> {
-  const trust = digestOf(JSON.stringify(authorities.map(({ name, role, key }) => [name, role, key])));
+  const trust = digestOf(JSON.stringify(authorities));
   return cache.get(`${formatRepository(image)}@${manifest.digest} ${trust}`, () => {
     const signal = AbortSignal.timeout(COLLECT_DEADLINE_MS);
-    return gatherFacts({ client: registry, repository: image, keys: trustedKeys(authorities), signal }, manifest);
+    return gatherFacts({ client: registry, repository: image, trust: parseTrust(authorities), signal }, manifest);
   });
 }
 

@@ -2,17 +2,18 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { ScanResult, Verified } from "../policy/evidence.ts";
 import { discoverArtifacts } from "./discover.ts";
 import type { ImageFacts } from "./evidence-cache.ts";
-import type { TrustedKey } from "./keys.ts";
+
 import { CHILDREN_PER_INDEX } from "./limits.ts";
 import type { Descriptor, Manifest } from "./manifest.ts";
 import type { Repository } from "./reference.ts";
 import type { RegistryClient } from "./registry-client.ts";
+import type { Trust } from "./trust.ts";
 import { coverIndex, coverIndexScans, verifyArtifact, type Worth } from "./verify.ts";
 
 export interface Gathering {
   readonly client: RegistryClient;
   readonly repository: Repository;
-  readonly keys: readonly TrustedKey[];
+  readonly trust: Trust;
   readonly signal: AbortSignal;
 }
 
@@ -34,13 +35,13 @@ export async function gatherFacts(gathering: Gathering, manifest: Manifest): Pro
 }
 
 async function factsAbout(
-  { client, repository, keys, signal }: Gathering,
+  { client, repository, trust, signal }: Gathering,
   digest: Manifest["digest"],
 ): Promise<ImageFacts> {
   const discovery = await discoverArtifacts({ client, repository, digest, signal });
   const worth: Worth[] = [];
   for (const artifact of discovery.artifacts) {
-    worth.push(...verifyArtifact(artifact, digest, keys));
+    worth.push(...(await verifyArtifact(artifact, digest, trust)));
     await turn(); // hostile artifacts may be many and dear: others' reviews come between
   }
   return {

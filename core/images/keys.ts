@@ -1,12 +1,13 @@
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { CodedError } from "../base/errors.ts";
-import type { Authority } from "../policy/images/image-policy-schema.ts";
+import type { SignerRole } from "../policy/evidence.ts";
+import type { KeyAuthority } from "../policy/images/authority.ts";
 import { IMAGES_ERRORS } from "./errors.ts";
 
 /** An authority whose key was read and found of a kind that may sign images. */
 export interface TrustedKey {
   readonly name: string;
-  readonly role: Authority["role"];
+  readonly role: SignerRole;
   readonly key: KeyObject;
   /** Hash names tried, in order; `null` for Ed25519, which hashes by itself. */
   readonly hashes: readonly (string | null)[];
@@ -28,7 +29,7 @@ const HASHES = {
 } as const;
 
 /** @throws {CodedError} IMAGE_KEY_INVALID naming the authority */
-export function trustedKey(authority: Authority): TrustedKey {
+export function trustedKey(authority: KeyAuthority): TrustedKey {
   const key = readKey(authority);
   const kind = `${key.asymmetricKeyType} ${key.asymmetricKeyDetails?.namedCurve ?? ""}`.trim();
   const hashes = (HASHES as Record<string, readonly (string | null)[]>)[kind];
@@ -40,7 +41,7 @@ export function trustedKey(authority: Authority): TrustedKey {
 }
 
 /** Every key of a policy, or every problem at once. @throws {CodedError} IMAGE_KEY_INVALID */
-export function trustedKeys(authorities: readonly Authority[]): readonly TrustedKey[] {
+export function trustedKeys(authorities: readonly KeyAuthority[]): readonly TrustedKey[] {
   return authorities.map(trustedKey);
 }
 
@@ -55,7 +56,7 @@ export function signedBy({ key, hashes }: TrustedKey, bytes: Uint8Array, signatu
   });
 }
 
-function readKey(authority: Authority): KeyObject {
+function readKey(authority: KeyAuthority): KeyObject {
   try {
     return createPublicKey({ key: authority.key, format: "pem" });
   } catch (cause) {
@@ -63,7 +64,7 @@ function readKey(authority: Authority): KeyObject {
   }
 }
 
-function invalid({ name }: Authority, why: string, cause?: unknown): CodedError {
+function invalid({ name }: KeyAuthority, why: string, cause?: unknown): CodedError {
   return new CodedError("IMAGE_KEY_INVALID", `authority ${name}: ${why}`, IMAGES_ERRORS.IMAGE_KEY_INVALID.fix, {
     cause,
   });

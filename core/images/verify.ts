@@ -1,6 +1,6 @@
 import { bundleFromJSON } from "@sigstore/bundle";
 import { messageOf } from "../base/errors.ts";
-import type { Digest, Discovered, ScanResult, Signature, Verified } from "../policy/evidence.ts";
+import type { Attestation, Digest, Discovered, ScanResult, Signature, Verified } from "../policy/evidence.ts";
 import { type DsseEnvelope, preAuthEncoding, readEnvelope } from "../wire/dsse.ts";
 import type { Artifact } from "./claims/artifact.ts";
 import { readScanReport } from "./claims/scan-report.ts";
@@ -9,10 +9,12 @@ import { isAbout, malformed, readJson, readStatement, type Statement } from "./c
 import { signedBy, type TrustedKey } from "./keys.ts";
 import { DESCRIBED_LIMIT_BYTES, VERIFY_LIMIT_BYTES } from "./limits.ts";
 import { COSIGN_SIGN_PREDICATE, COSIGN_VULN_PREDICATE } from "./media-types.ts";
+import type { Trust } from "./trust.ts";
 
 /** What one attached artifact turned out to be worth. A refusal says what was seen and why it does not count. */
 export type Worth =
   | { readonly kind: "signature"; readonly value: Verified<Signature> }
+  | { readonly kind: "attestation"; readonly value: Verified<Attestation> }
   | { readonly kind: "scan"; readonly value: Verified<ScanResult> }
   | { readonly kind: "refused"; readonly seen: "signature" | "attestation"; readonly why: string };
 
@@ -29,13 +31,14 @@ export type Worth =
 export function verifyArtifact(
   artifact: Discovered<Artifact>,
   digest: Digest,
-  keys: readonly TrustedKey[],
-): readonly Worth[] {
+  { keys }: Trust,
+): readonly Worth[] | Promise<readonly Worth[]> {
   try {
+    if (artifact.kind === "notary") throw malformed("a Notary Project signature, which is not read yet");
     if (artifact.kind === "simple") return verifySimple(artifact, digest, keys);
     return verifyEnvelope(openEnvelope(artifact), digest, keys);
   } catch (thrown) {
-    const seen = artifact.kind === "simple" ? "signature" : "attestation";
+    const seen = artifact.kind === "simple" || artifact.kind === "notary" ? "signature" : "attestation";
     return [
       { kind: "refused", seen, why: `${article(seen)} that cannot be read (${messageOf(thrown).slice(0, 120)})` },
     ];
@@ -137,7 +140,7 @@ function asSignature(signer: TrustedKey, form: Signature["form"], digest: Digest
 }
 
 /** The envelope of a bundle, checked as a bundle first. Keys need no transparency log, so its entries are not read. */
-function openEnvelope(artifact: Exclude<Artifact, { kind: "simple" }>): DsseEnvelope {
+function openEnvelope(artifact: Extract<Artifact, { kind: "bundle" | "envelope" }>): DsseEnvelope {
   const json = readJson(artifact.bytes);
   if (artifact.kind === "envelope") return readEnvelope(json);
   const bundle = bundleFromJSON(json);
