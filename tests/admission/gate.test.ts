@@ -9,27 +9,23 @@ import type { ReviewRequest } from "../../admission/review.ts";
 import { HOUR_MS } from "../../core/base/clock.ts";
 import { CodedError } from "../../core/base/errors.ts";
 import type { Digest, ImageEvidence, ScanResult, Signature, Verified } from "../../core/policy/evidence.ts";
-import { type ImagePolicy, imagePolicySchema } from "../../core/policy/images/image-policy-schema.ts";
+import { imagePolicy } from "../support/image-policy.ts";
 
 const NOW = Date.parse("2026-11-21T12:00:00Z");
 const DIGEST: Digest = `sha256:${"9f".repeat(32)}`;
 const key = (body: string) => `-----BEGIN PUBLIC KEY-----\n${body}\n-----END PUBLIC KEY-----`;
 
-const POLICY: ImagePolicy = imagePolicySchema.parse({
-  apiVersion: "outrider.dev/v1alpha1",
-  kind: "ImagePolicy",
-  metadata: { name: "production" },
-  spec: {
-    match: { images: ["ghcr.io/acme/*"] },
-    authorities: [
-      { name: "acme-release", role: "release", key: key("AAAA") },
-      { name: "acme-scanner", role: "scanner", key: key("BBBB") },
-    ],
-    signatures: { require: "any" },
-    scan: { maxAge: "7d", refuse: ["critical"] },
-    pods: { podSecurity: "baseline" },
-  },
-});
+const SPEC = {
+  match: { images: ["ghcr.io/acme/*"] },
+  authorities: [
+    { name: "acme-release", role: "release", key: key("AAAA") },
+    { name: "acme-scanner", role: "scanner", key: key("BBBB") },
+  ],
+  signatures: { require: "any" },
+  scan: { maxAge: "7d", refuse: ["critical"] },
+  pods: { podSecurity: "baseline" },
+};
+const POLICY = imagePolicy(SPEC);
 
 const signature = {
   signer: "acme-release",
@@ -167,10 +163,7 @@ describe("an image that was judged before it was changed", () => {
 
 describe("a rule that could not be evaluated", () => {
   it("refuses, and is named", async () => {
-    const policy = imagePolicySchema.parse({
-      ...POLICY,
-      spec: { ...POLICY.spec, scan: undefined, pods: { rego: [{ library: "required-labels" }] } },
-    });
+    const policy = imagePolicy({ ...SPEC, scan: undefined, pods: { rego: [{ library: "required-labels" }] } });
     const verdict = await judge(review(spec(GOOD)), { ...deps(), policies: () => [policy] });
     expect(isAdmitted(verdict)).toBe(false);
     expect(renderVerdict(verdict)).toMatch(

@@ -1,72 +1,184 @@
 import { z } from "zod";
 import { durationField } from "../../base/duration.ts";
-import { SEVERITIES } from "../evidence.ts";
-import { imageGlobProblem } from "./image-glob.ts";
+import { SEVERITIES, SIGNER_ROLES } from "../evidence.ts";
+import { type Authority, authoritySchema } from "./authority.ts";
+import { contradictions } from "./contradictions.ts";
+import {
+  AUTHORITIES_PER_POLICY,
+  digestField,
+  GLOBS_PER_POLICY,
+  imageGlobField,
+  nameField,
+  thresholdField,
+} from "./fields.ts";
+import { selectorField } from "./selector.ts";
+import { versionField } from "./version.ts";
 
-/** Bounds of one policy, so that judging one image is bounded too. */
-export const AUTHORITIES_PER_POLICY = 32;
-export const GLOBS_PER_POLICY = 256;
+export type { Authority } from "./authority.ts";
+export { AUTHORITIES_PER_POLICY, GLOBS_PER_POLICY } from "./fields.ts";
 
-const PEM = /^-----BEGIN PUBLIC KEY-----\n[A-Za-z0-9+/=\n]+-----END PUBLIC KEY-----$/;
-const DNS_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+/** Most attestation rules of one policy. */
+export const ATTESTATIONS_PER_POLICY = 32;
+/** The statement that an approver makes, unless the policy names another. */
+export const APPROVAL_PREDICATE = "https://outrider.dev/approval/v1";
 
-const name = z.string().regex(DNS_NAME, 'expected a DNS name such as "production"');
-
-const publicKey = z
-  .string()
-  .transform((text) => text.replaceAll("\r\n", "\n").trim())
-  .refine((text) => text.length <= 4096 && PEM.test(text), "expected a PEM public key (-----BEGIN PUBLIC KEY-----)");
-
-/** Who may vouch, and for what: a release key for "we made this", a scanner key for "we scanned this". */
-export const authority = z.strictObject({ name, role: z.enum(["release", "scanner"]), key: publicKey });
-export type Authority = z.output<typeof authority>;
-
-const imageGlob = z.string().superRefine((text, context) => {
-  const problem = imageGlobProblem(text);
-  if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
-});
+const namespaces = z.array(z.string().min(1).max(63)).min(1).max(GLOBS_PER_POLICY);
+const globs = z.array(imageGlobField).max(GLOBS_PER_POLICY);
+const mode = z.enum(["enforce", "warn", "audit"]);
+const by = z.array(nameField).min(1).max(AUTHORITIES_PER_POLICY).optional();
 
 const match = z.strictObject({
-  /** Globs by path segment over host/repository; at least one image glob, or `spec.pods` alone. */
-  images: z.array(imageGlob).max(GLOBS_PER_POLICY).default([]),
-  /** Exact namespaces; absent means every namespace. */
-  namespaces: z.array(z.string().min(1)).min(1).max(GLOBS_PER_POLICY).optional(),
+  images: globs.default([]).describe("Globs by path segment over host/repository; none only where spec.pods is given."),
+  namespaces: namespaces.optional().describe("Exact namespaces. Absent, with no namespaceSelector: every namespace."),
+  namespaceSelector: selectorField.optional().describe("Namespaces by their labels. With namespaces: both must match."),
+  labels: selectorField.optional().describe("Pods by their labels. Absent: every pod."),
 });
 
 const signatures = z.strictObject({
-  /** How many of the release authorities must have signed. */
-  require: z.union(
-    [z.enum(["any", "all"]), z.strictObject({ atLeast: z.number().int().min(1).max(AUTHORITIES_PER_POLICY) })],
-    "expected any, all or { atLeast: n }",
-  ),
-  /** Require that a signature names this very repository, so that one made for another cannot be replayed here. */
-  sameRepository: z.boolean().default(false),
+  require: thresholdField.describe("How many of the release authorities must have signed: any, all or { atLeast: n }."),
+  sameRepository: z
+    .boolean()
+    .default(false)
+    .describe("A signature must name this very repository, so that one made for another cannot be replayed here."),
+  maxAge: durationField
+    .optional()
+    .describe("A signature counts only so long after a time that a log or timestamp vouches for."),
+});
+
+const attestation = z.strictObject({
+  name: z.string().min(1).max(128).optional().describe("How messages call this rule."),
+  predicateType: z
+    .string()
+    .min(1)
+    .max(256)
+    .regex(
+      /^(?:slsa-provenance|spdx|cyclonedx|vuln|[a-z][a-z0-9+.-]*:\S+)$/,
+      "expected slsa-provenance, spdx, cyclonedx, vuln or a URI",
+    )
+    .describe("slsa-provenance, spdx, cyclonedx, vuln, or the predicate type's URI."),
+  role: z.enum(SIGNER_ROLES).optional().describe("Only authorities of this role count."),
+  by: by.describe("Only these authorities count."),
+  require: thresholdField.describe("How many of the authorities that count must have attested."),
+  maxAge: durationField.optional().describe("An attestation counts only so long after its trusted time."),
+});
+
+const approvals = z.strictObject({
+  require: thresholdField.describe("How many of the approvers must have approved this digest."),
+  by: by.describe("Only these authorities of role approver count."),
+  predicateType: z.string().min(1).max(256).default(APPROVAL_PREDICATE).describe("The statement's predicate type."),
+  maxAge: durationField.optional().describe("An approval counts only so long after its trusted time."),
+});
+
+const deny = z
+  .strictObject({
+    digests: z.array(digestField).max(4096).default([]).describe("Images that may not run, whoever signed them."),
+    images: globs.default([]).describe("Repositories whose images may not run, as globs."),
+  })
+  .refine(({ digests, images }) => digests.length + images.length > 0, "expected at least one digest or image glob");
+
+const minimumVersion = z.strictObject({
+  image: imageGlobField.describe("The repositories that this speaks of, as a glob."),
+  version: versionField.describe("The least version a tag may name, as in semantic versioning: 1.4.0."),
 });
 
 const scan = z.strictObject({
-  maxAge: durationField,
-  refuse: z.array(z.enum(SEVERITIES)).default(["critical"]),
-  /** Count only findings that a newer package mends. */
-  onlyFixable: z.boolean().default(false),
+  maxAge: durationField.describe("How old a scan, and the database it looked in, may be."),
+  refuse: z.array(z.enum(SEVERITIES)).default(["critical"]).describe("Severities that may not be found."),
+  onlyFixable: z.boolean().default(false).describe("Count only findings that a newer package mends."),
+  grace: durationField
+    .optional()
+    .describe("How much older the scan of a digest that runs in the namespace may be; its look-up may fail, too."),
 });
 
 const pods = z.strictObject({
-  podSecurity: z.enum(["baseline", "restricted", "privileged"]).optional(),
+  podSecurity: z
+    .enum(["baseline", "restricted", "privileged"])
+    .optional()
+    .describe("The Pod Security level pods must meet."),
+  podSecurityVersion: z
+    .string()
+    .regex(/^(?:latest|v1\.\d{1,3})$/, 'expected "latest" or a version such as "v1.34"')
+    .default("latest")
+    .describe('The Kubernetes version whose checks make up the level: "latest" or "v1.34".'),
   rego: z
-    .array(z.strictObject({ library: z.string().min(1), parameters: z.record(z.string(), z.unknown()).default({}) }))
-    .default([]),
-  inject: z.boolean().default(false),
+    .array(
+      z.strictObject({
+        library: z.string().min(1).describe("The rule's name in the library."),
+        parameters: z
+          .record(z.string(), z.unknown())
+          .default({})
+          .describe("What the rule is given, besides the object."),
+      }),
+    )
+    .default([])
+    .describe("Rules of the Rego library that pods must meet."),
+  inject: z.boolean().default(false).describe("Give pods the sidecar."),
 });
 
-const spec = z.strictObject({
-  match,
-  mode: z.enum(["enforce", "warn", "audit"]).default("enforce"),
-  authorities: z.array(authority).max(AUTHORITIES_PER_POLICY).default([]),
-  signatures: signatures.optional(),
-  scan: scan.optional(),
-  pinDigests: z.boolean().default(true),
-  pods: pods.optional(),
+const registry = z.strictObject({
+  tagFromHistory: z
+    .boolean()
+    .default(false)
+    .describe("While a registry does not answer, take a tag for the digest that it last named here."),
 });
+
+const modeRule = z
+  .strictObject({
+    namespaces: namespaces.optional().describe("Exact namespaces."),
+    namespaceSelector: selectorField
+      .optional()
+      .describe("Namespaces by their labels. With namespaces: both must match."),
+    mode: mode.describe("What a violation does there: enforce, warn or audit."),
+  })
+  .refine((one) => one.namespaces !== undefined || one.namespaceSelector !== undefined, {
+    message: "expected namespaces or namespaceSelector",
+  });
+
+/** Also what the custom resource's schema is generated from: every field is described for `kubectl explain`. */
+const spec = z.strictObject({
+  match: match.describe("What this policy speaks of."),
+  mode: mode
+    .default("enforce")
+    .describe("What a violation does: enforce refuses, warn tells the client, audit only records."),
+  modes: z
+    .array(modeRule)
+    .max(GLOBS_PER_POLICY)
+    .default([])
+    .describe("Other modes for some namespaces; the first that matches counts."),
+  onUndecided: z
+    .enum(["deny", "allow-audited"])
+    .default("deny")
+    .describe(
+      "What an image whose evidence could not be looked up is: refused, or admitted with a warning and an audit record.",
+    ),
+  authorities: z
+    .array(authoritySchema)
+    .max(AUTHORITIES_PER_POLICY)
+    .default([])
+    .describe("Who may vouch for images, and for what."),
+  signatures: signatures.optional().describe("Who must have signed the image."),
+  attestations: z
+    .array(attestation)
+    .max(ATTESTATIONS_PER_POLICY)
+    .default([])
+    .describe("What must have been attested of the image."),
+  approvals: approvals.optional().describe("Who must have approved the image, none of whom signed it."),
+  deny: deny.optional().describe("Images that are refused whatever their evidence."),
+  minimumVersions: z
+    .array(minimumVersion)
+    .max(GLOBS_PER_POLICY)
+    .default([])
+    .describe("The least versions that may run, by tag."),
+  scan: scan.optional().describe("What a vulnerability scan of the image must say."),
+  pinDigests: z
+    .boolean()
+    .default(true)
+    .describe("Images must be named by digest; Pods get it written in when they are created."),
+  registry: registry.optional().describe("How registries may be asked."),
+  pods: pods.optional().describe("What the pod itself must meet, whichever its images."),
+});
+
+export type ImagePolicySpec = z.output<typeof spec>;
 
 /**
  * ImagePolicy, outrider.dev/v1alpha1: which images may run where, on whose word.
@@ -76,46 +188,17 @@ const spec = z.strictObject({
 export const imagePolicySchema = z.strictObject({
   apiVersion: z.literal("outrider.dev/v1alpha1"),
   kind: z.literal("ImagePolicy"),
-  metadata: z.object({ name, annotations: z.record(z.string(), z.string()).optional() }),
+  metadata: z.object({ name: nameField, annotations: z.record(z.string(), z.string()).optional() }),
   spec: spec.superRefine((value, context) => {
-    for (const [path, message] of contradictions(value)) context.addIssue({ code: "custom", path, message });
+    for (const { path, message } of contradictions(value))
+      context.addIssue({ code: "custom", path: [...path], message });
   }),
 });
 
-export type ImagePolicy = z.output<typeof imagePolicySchema>;
+/** An ImagePolicy as its file has it: trust roots by name. */
+export type ImagePolicyDocument = z.output<typeof imagePolicySchema>;
 
-type Problem = readonly [path: (string | number)[], message: string];
-
-function contradictions(value: z.output<typeof spec>): Problem[] {
-  const { authorities } = value;
-  return [
-    ...duplicates(authorities, "name", "name"),
-    ...duplicates(authorities, "key", "key: one key vouches for one thing only"),
-    ...unmeetable(value),
-    ...(value.match.images.length === 0 && value.pods === undefined
-      ? [[["match", "images"], "expected at least one image glob, or spec.pods"] as const]
-      : []),
-  ].map(([path, message]) => [[...path], message]);
-}
-
-function duplicates(authorities: readonly Authority[], field: "name" | "key", what: string): Problem[] {
-  return authorities.flatMap((one, index): Problem[] => {
-    const first = authorities.findIndex((other) => other[field] === one[field]);
-    return first === index ? [] : [[["authorities", index, field], `same as authorities[${first}].${what}`]];
-  });
-}
-
-function unmeetable({ authorities, signatures, scan }: z.output<typeof spec>): Problem[] {
-  const count = (role: Authority["role"]) => authorities.filter((one) => one.role === role).length;
-  const wanted = typeof signatures?.require === "object" ? signatures.require.atLeast : 1;
-  const problems: Problem[] = [];
-  if (signatures !== undefined && count("release") < wanted) {
-    problems.push([
-      ["signatures", "require"],
-      `wants ${wanted} signers, found ${count("release")} authorities of role release`,
-    ]);
-  }
-  if (scan !== undefined && scan.refuse.length === 0)
-    problems.push([["scan", "refuse"], "expected at least one severity"]);
-  return problems;
-}
+/** A policy in force: every authority carries the trust root that it names. Only `resolvePolicy` makes one. */
+export type ImagePolicy = Omit<ImagePolicyDocument, "spec"> & {
+  readonly spec: Omit<ImagePolicySpec, "authorities"> & { readonly authorities: readonly Authority[] };
+};

@@ -7,7 +7,8 @@ import { createRegistryClient, type RegistryClient } from "../../../core/images/
 import { admits } from "../../../core/policy/decision.ts";
 import type { ImageEvidence } from "../../../core/policy/evidence.ts";
 import { judgeImage } from "../../../core/policy/images/image-policy.ts";
-import { type ImagePolicy, imagePolicySchema } from "../../../core/policy/images/image-policy-schema.ts";
+import type { ImagePolicy } from "../../../core/policy/images/image-policy-schema.ts";
+import { imagePolicy } from "../../support/image-policy.ts";
 import { type FaultyRegistry, startFaultyRegistry } from "../../support/registry-of-faults.ts";
 
 const NOW = Date.parse("2026-03-10T12:00:00Z");
@@ -25,19 +26,14 @@ let good: PushedImage;
 beforeAll(async () => {
   registry = await startFaultyRegistry();
   client = createRegistryClient({ registries: [{ host: registry.host, plainHttp: true }] });
-  policy = imagePolicySchema.parse({
-    apiVersion: "outrider.dev/v1alpha1",
-    kind: "ImagePolicy",
-    metadata: { name: "p" },
-    spec: {
-      match: { images: ["**"] },
-      authorities: [
-        { name: "release", role: "release", key: release.publicKeyPem },
-        { name: "scanner", role: "scanner", key: scanner.publicKeyPem },
-      ],
-      signatures: { require: "any" },
-      scan: { maxAge: "7d", refuse: ["critical"] },
-    },
+  policy = imagePolicy({
+    match: { images: ["**"] },
+    authorities: [
+      { name: "release", role: "release", key: release.publicKeyPem },
+      { name: "scanner", role: "scanner", key: scanner.publicKeyPem },
+    ],
+    signatures: { require: "any" },
+    scan: { maxAge: "7d", refuse: ["critical"] },
   });
   const push = (tag: string) => pushImage(registry, { repository: "shop/web", tag });
   const clean = { findings: [], finishedAtMs: NOW };

@@ -9,8 +9,9 @@ import {
   judgeUncovered,
   onUndecidedOf,
 } from "../../../core/policy/images/image-policy.ts";
-import { type ImagePolicy, imagePolicySchema } from "../../../core/policy/images/image-policy-schema.ts";
+import { imagePolicySchema } from "../../../core/policy/images/image-policy-schema.ts";
 import { VULNERABILITIES_NAMED } from "../../../core/policy/images/image-scan.ts";
+import { imagePolicy } from "../../support/image-policy.ts";
 
 const NOW = Date.parse("2026-03-10T12:00:00Z");
 const DIGEST: Digest = `sha256:${"9f".repeat(32)}`;
@@ -52,13 +53,7 @@ const SPEC = {
   signatures: { require: "any" },
   scan: { maxAge: "7d", refuse: ["critical"] },
 };
-const policy = (spec: object = {}): ImagePolicy =>
-  imagePolicySchema.parse({
-    apiVersion: "outrider.dev/v1alpha1",
-    kind: "ImagePolicy",
-    metadata: { name: "production" },
-    spec: { ...SPEC, ...spec },
-  });
+const policy = (spec: object = {}) => imagePolicy({ ...SPEC, ...spec });
 
 const judge = (evidence: Partial<ImageEvidence>, spec: object = {}) =>
   judgeImage({ ...GOOD, ...evidence }, policy(spec), { path: PATH }, NOW);
