@@ -1,5 +1,4 @@
-import { parseArgs } from "node:util";
-import { CodedError } from "../core/base/errors.ts";
+import { configFlag } from "../core/base/config-flag.ts";
 import { runUntilStopped } from "../core/base/lifecycle.ts";
 import { createLog } from "../core/base/log.ts";
 import { readCollectorConfig } from "./config.ts";
@@ -7,11 +6,7 @@ import { startCollector } from "./start.ts";
 
 /** `outrider collector --config FILE` */
 export async function main(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({ args: [...args], options: { config: { type: "string" } } });
-  if (values.config === undefined) {
-    throw new CodedError("CONFIG_UNREADABLE", "collector: no configuration file", "add --config FILE");
-  }
-  const config = readCollectorConfig(values.config);
+  const config = readCollectorConfig(configFlag("collector", args));
   const log = createLog("collector");
   await runUntilStopped(log, (opened) => startCollector(config, log, opened));
 }

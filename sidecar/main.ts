@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
-import { CodedError } from "../core/base/errors.ts";
+import { configFlag } from "../core/base/config-flag.ts";
 import { runUntilStopped } from "../core/base/lifecycle.ts";
 import { createLog, type Log } from "../core/base/log.ts";
 import { createCaSource } from "../core/identity/ca-source.ts";
@@ -13,7 +12,7 @@ import { startSidecar } from "./sidecar.ts";
 
 /** `outrider sidecar --config FILE`. @throws {CodedError} CONFIG_INVALID and whatever keeps a part from starting */
 export async function main(args: readonly string[]): Promise<void> {
-  const config = readSidecarConfig(configFile(args));
+  const config = readSidecarConfig(configFlag("sidecar", args));
   const log = createLog("sidecar");
   const stop = () => void process.kill(process.pid, "SIGTERM");
   const waiting = new AbortController();
@@ -22,12 +21,6 @@ export async function main(args: readonly string[]): Promise<void> {
     const source = await identitySource(config, log, waiting.signal);
     return startSidecar({ config, source, log, opened, stop });
   });
-}
-
-function configFile(args: readonly string[]): string {
-  const { values } = parseArgs({ args: [...args], options: { config: { type: "string" } }, strict: true });
-  if (values.config !== undefined) return values.config;
-  throw new CodedError("CONFIG_INVALID", "outrider sidecar: no --config", "run: outrider sidecar --config FILE");
 }
 
 /** Waits for the first certificate: without one there is nothing this process may do. */

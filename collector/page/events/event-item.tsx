@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 import type { EventView } from "../../overview.ts";
+import { Attributes } from "../attributes.tsx";
 import { ago, clock } from "../format.ts";
 import { TraceLink } from "../traces/trace-link.tsx";
 import type { TraceStore } from "../traces/trace-store.ts";
@@ -59,14 +60,7 @@ function Facts({ event }: { readonly event: EventView }): JSX.Element | null {
       <summary>
         {entries.length} {entries.length === 1 ? "fact" : "facts"}
       </summary>
-      <dl class="attributes">
-        {entries.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Attributes of={entries} />
     </details>
   );
 }

@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { SpanView, TraceView } from "../../overview.ts";
+import { Attributes } from "../attributes.tsx";
 import { latency } from "../format.ts";
 import { type WaterfallRow, waterfallRows } from "./waterfall-rows.ts";
 
@@ -51,7 +52,7 @@ function SpanRow({ row, colour, open, onToggle }: SpanRowProps): JSX.Element {
         <SpanBar row={row} colour={colour} />
         <span class="number span-time">{latency(span.durationMs)}</span>
       </button>
-      {open ? <Attributes span={span} /> : null}
+      {open ? <Attributes of={attributesOf(span)} /> : null}
     </li>
   );
 }
@@ -72,16 +73,6 @@ function SpanBar({
   );
 }
 
-function Attributes({ span }: { readonly span: SpanView }): JSX.Element {
-  const entries = [["kind", span.kind], ["span", span.spanId], ...Object.entries(span.attributes)] as const;
-  return (
-    <dl class="attributes">
-      {entries.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
+function attributesOf({ kind, spanId, attributes }: SpanView): [string, string][] {
+  return [["kind", kind], ["span", spanId], ...Object.entries(attributes)];
 }
