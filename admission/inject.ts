@@ -49,7 +49,13 @@ const NOTHING: Injection = { operations: [], warnings: [] };
 export function injectSidecar(verdict: Verdict, image: string | undefined): Injection {
   const { subject, rules } = verdict;
   const [pod] = subject.pods;
-  if (image === undefined || pod === undefined || !isPod(subject) || subject.operation !== "CREATE" || !rules.inject)
+  if (
+    image === undefined ||
+    pod === undefined ||
+    !isPod(subject) ||
+    subject.operation !== "CREATE" ||
+    rules.inject === undefined
+  )
     return NOTHING;
   if (annotationsOf(pod)[INJECT_ANNOTATION] === "disabled") return NOTHING;
   if (pod.spec["hostNetwork"] === true) {

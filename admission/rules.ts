@@ -34,13 +34,22 @@ export interface RegoRule {
   readonly mode: PolicyMode;
 }
 
+/** A policy that wants the sidecar in every pod here. */
+export interface InjectRule {
+  /** "ImagePolicy production" */
+  readonly rule: string;
+  readonly mode: PolicyMode;
+  /** Whether a pod may do without. */
+  readonly optOut: "allowed" | "refused";
+}
+
 /** Everything that has a say about one subject. */
 export interface Rules {
   readonly images: readonly ImageRule[];
   readonly levels: readonly LevelRule[];
   readonly rego: readonly RegoRule[];
-  /** Whether a policy wants the sidecar in this namespace. */
-  readonly inject: boolean;
+  /** Absent where no policy wants the sidecar. */
+  readonly inject?: InjectRule;
 }
 
 /**
@@ -62,8 +71,20 @@ export function rulesFor(
     rego: here.flatMap(({ metadata, spec }) =>
       (spec.pods?.rego ?? []).map((rego) => ({ ...rego, rule: `ImagePolicy ${metadata.name}`, mode: spec.mode })),
     ),
-    inject: here.some(({ spec }) => spec.pods?.inject === true),
+    ...injectRule(here),
   };
+}
+
+/** The strictest of those that want the sidecar: one that enforces, and of those one that lets no pod opt out. */
+function injectRule(policies: readonly ImagePolicy[]): Pick<Rules, "inject"> {
+  const wanting = policies.flatMap(({ metadata, spec }): InjectRule[] =>
+    spec.pods?.inject === true
+      ? [{ rule: `ImagePolicy ${metadata.name}`, mode: spec.mode, optOut: spec.pods.optOut }]
+      : [],
+  );
+  const enforced = wanting.filter(({ mode }) => mode === "enforce");
+  const inject = enforced.find(({ optOut }) => optOut === "refused") ?? enforced[0] ?? wanting[0];
+  return inject === undefined ? {} : { inject };
 }
 
 function imageRule(image: ImageAt, policies: readonly ImagePolicy[], trustedImage: string | undefined): ImageRule {

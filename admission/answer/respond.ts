@@ -16,7 +16,7 @@ export function refuse(request: ReviewRequest, thrown: unknown): Verdict {
   const subject = extractNothing(request);
   const decision = { kind: "undecided", where: subject.name, cause: asError(thrown) } as const;
   const part = { path: "", about: "the object", rule: "the gate", mode: "enforce", decision } as const;
-  return { subject, rules: { images: [], levels: [], rego: [], inject: false }, parts: [part] };
+  return { subject, rules: { images: [], levels: [], rego: [] }, parts: [part] };
 }
 
 /** A verdict as the API server takes it; the whole explanation is in `status.message`. */

@@ -112,7 +112,11 @@ const pods = z.strictObject({
     )
     .default([])
     .describe("Rules of the Rego library that pods must meet."),
-  inject: z.boolean().default(false).describe("Give pods the sidecar."),
+  inject: z.boolean().default(false).describe("Give pods the sidecar, and refuse a pod that has lost or changed it."),
+  optOut: z
+    .enum(["allowed", "refused"])
+    .default("allowed")
+    .describe("Whether a pod may do without the sidecar: by annotation, or because it runs on the host's network."),
 });
 
 const registry = z.strictObject({
