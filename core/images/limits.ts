@@ -8,6 +8,8 @@ export const SIGNATURE_LIMIT_BYTES = 64 * 1024;
 export const ATTESTATION_LIMIT_BYTES = 16 * 1024 * 1024;
 /** Largest token answer, in bytes. */
 export const TOKEN_LIMIT_BYTES = 64 * 1024;
+/** Largest header block of an answer, in bytes. */
+export const HEADERS_LIMIT_BYTES = 32 * 1024;
 /** Pages of the referrers list that are read. */
 export const REFERRER_PAGES = 8;
 /** Attached artifacts whose manifests are read, and signatures and attestations in them, per image. */

@@ -5,15 +5,21 @@ import { ARTIFACTS_PER_IMAGE, MANIFEST_LIMIT_BYTES, REFERRER_PAGES } from "./lim
 import { type Descriptor, type Manifest, parseManifest, parseReferrers } from "./manifest.ts";
 import { MANIFEST_TYPES, OCI_INDEX } from "./media-types.ts";
 import { formatRepository, type Repository } from "./reference.ts";
+import type { Resolver } from "./registry/address-guard.ts";
 import { createRegistryAuth, type RegistryAuth } from "./registry/auth.ts";
 import { type RegistryHost, type RegistryHosts, registryHosts } from "./registry/hosts.ts";
 import { type Answer, createRegistryHttp, failure, headerOf, type RegistryHttp } from "./registry/http.ts";
+import { createSocketTransport, type Transport } from "./registry/transport.ts";
 
 export interface RegistryClientOptions {
   readonly registries?: readonly RegistryHost[];
   /** Longest wait for one request, in milliseconds. */
   readonly requestDeadlineMs?: number;
   readonly clock?: Clock;
+  /** Sockets when left out. */
+  readonly transport?: Transport;
+  /** Names to addresses, for sockets; the system's resolver when left out. */
+  readonly resolve?: Resolver;
 }
 
 /** What refers to a digest, as far as the caps allowed. */
@@ -45,7 +51,8 @@ export interface RegistryClient {
 
 export function createRegistryClient(options: RegistryClientOptions = {}): RegistryClient {
   const hosts = registryHosts(options.registries ?? []);
-  const http = createRegistryHttp(hosts, options.requestDeadlineMs);
+  const transport = options.transport ?? createSocketTransport(hosts, options);
+  const http = createRegistryHttp(hosts, transport, options.requestDeadlineMs);
   const way: Way = { hosts, http, auth: createRegistryAuth(http, hosts, options.clock ?? systemClock) };
   return {
     manifest: (repository, reference, signal) => fetchManifest(way, repository, reference, signal),

@@ -1,66 +1,78 @@
-import { lookup as systemLookup } from "node:dns";
-import { BlockList, isIP, type LookupFunction } from "node:net";
+import { lookup } from "node:dns";
+import { isIP, type LookupFunction } from "node:net";
 import { CodedError } from "../../base/errors.ts";
 import { IMAGES_ERRORS } from "../errors.ts";
+import { reachOf } from "./reserved-addresses.ts";
+
+/** One address of a name. */
+export interface Address {
+  readonly address: string;
+  readonly family: number;
+}
+
+/** All addresses of a name; rejects with the resolver's own error. */
+export type Resolver = (hostname: string) => Promise<readonly Address[]>;
+
+export const systemResolver: Resolver = (hostname) =>
+  new Promise((resolve, reject) => {
+    lookup(hostname, { all: true }, (error, addresses) => (error === null ? resolve(addresses) : reject(error)));
+  });
 
 /**
- * Addresses no image reference, redirect or token realm may lead to unless the operator configured that host: a pod's
- * author chooses the reference, so an unguarded client would ask the machine's own services and the cloud's metadata.
- * @see RFC 6890 (special-purpose addresses), RFC 4291 section 2.5 (IPv6), RFC 3927 (link-local)
+ * Who is being connected to. A pod's author chooses the reference, so an unguarded client would ask this machine's own
+ * services, the cluster's and the cloud's metadata for him.
+ *
+ *   configured  the operator named the host: private networks and loopback are fine, link-local and metadata are not
+ *   unknown     anybody may have named the host: public addresses only
  */
-const RESERVED: readonly (readonly [address: string, prefix: number, family: "ipv4" | "ipv6"])[] = [
-  ["0.0.0.0", 8, "ipv4"],
-  ["127.0.0.0", 8, "ipv4"],
-  ["169.254.0.0", 16, "ipv4"],
-  ["192.0.0.0", 24, "ipv4"],
-  ["224.0.0.0", 3, "ipv4"],
-  ["100.100.100.200", 32, "ipv4"],
-  ["::", 128, "ipv6"],
-  ["::1", 128, "ipv6"],
-  ["fe80::", 10, "ipv6"],
-  ["fec0::", 10, "ipv6"],
-  ["ff00::", 8, "ipv6"],
-  ["fd00:ec2::254", 128, "ipv6"],
-];
+export type Acquaintance = "configured" | "unknown";
 
-const blocked = new BlockList();
-for (const [address, prefix, family] of RESERVED) blocked.addSubnet(address, prefix, family);
-const EMBEDDED_IPV4 = /^(?:::ffff:|64:ff9b::)(.+)$/i;
-
-/** True for loopback, link-local, metadata, multicast and unspecified addresses, also when written inside an IPv6 one. */
-export function isReservedAddress(address: string): boolean {
-  const family = isIP(address);
-  if (family === 4) return blocked.check(address, "ipv4");
-  if (family !== 6) return true;
-  const inner = EMBEDDED_IPV4.exec(address)?.[1];
-  if (inner !== undefined && isReservedAddress(isIP(inner) === 4 ? inner : hexPairToIpv4(inner))) return true;
-  return blocked.check(address, "ipv6");
+export interface AddressGuard {
+  /** For a connection: resolves once and refuses the whole answer when one address of it is refused. */
+  readonly lookup: LookupFunction;
+  /** The address a connection ended at. @throws {CodedError} REGISTRY_ADDRESS_REFUSED */
+  checkPeer(hostname: string, address: string | undefined): void;
 }
 
-/** @throws {CodedError} REGISTRY_ADDRESS_REFUSED when the host is written as a reserved address */
+export function guardAddresses(acquaintance: Acquaintance, resolve: Resolver = systemResolver): AddressGuard {
+  const refused = (address: string) => {
+    const reach = reachOf(address);
+    return acquaintance === "configured" ? reach === "never" : reach !== "public";
+  };
+  return {
+    lookup: (hostname, options, callback) => {
+      resolve(hostname).then(
+        (addresses) => {
+          const bad = addresses.find(({ address }) => refused(address));
+          const [first] = addresses;
+          if (bad !== undefined) return callback(refusal(`${hostname} (${bad.address})`), "", 0);
+          if (first === undefined) return callback(new Error(`${hostname} has no address`), "", 0);
+          if (options.all === true) return callback(null, [...addresses]);
+          return callback(null, first.address, first.family);
+        },
+        (error: Error) => callback(error, "", 0),
+      );
+    },
+    checkPeer: (hostname, address) => {
+      const literal = isIP(bare(hostname)) !== 0;
+      if (literal && acquaintance === "configured") return;
+      if (address === undefined || refused(address)) throw refusal(`${hostname} (${address ?? "no address"})`);
+    },
+  };
+}
+
+/** A host written as an address, or as a name for this machine. @throws {CodedError} REGISTRY_ADDRESS_REFUSED */
 export function refuseReservedHost(url: URL): void {
-  const host = url.hostname.replace(/^\[|\]$/g, "");
-  const reserved = isIP(host) === 0 ? host === "localhost" || host.endsWith(".localhost") : isReservedAddress(host);
-  if (reserved) throw refused(host);
+  const host = bare(url.hostname);
+  const local = host === "localhost" || host.endsWith(".localhost");
+  if (isIP(host) === 0 ? local : reachOf(host) !== "public") throw refusal(host);
 }
 
-/** Resolves a name and refuses reserved answers at connect time, so that no later answer of the name slips through. */
-export const guardedLookup: LookupFunction = (hostname, options, callback) => {
-  systemLookup(hostname, { ...options, all: true }, (error, addresses) => {
-    if (error !== null) return callback(error, "", 0);
-    const bad = addresses.find(({ address }) => isReservedAddress(address));
-    if (bad !== undefined) return callback(refused(`${hostname} (${bad.address})`), "", 0);
-    if (options.all === true) return callback(null, addresses);
-    return callback(null, addresses[0]?.address ?? "", addresses[0]?.family ?? 4);
-  });
-};
-
-function hexPairToIpv4(pair: string): string {
-  const [high = 0, low = 0] = pair.split(":").map((part) => Number.parseInt(part, 16));
-  return [high >> 8, high & 255, low >> 8, low & 255].join(".");
+function bare(hostname: string): string {
+  return hostname.replace(/^\[|\]$/g, "");
 }
 
-function refused(host: string): CodedError {
+function refusal(host: string): CodedError {
   return new CodedError(
     "REGISTRY_ADDRESS_REFUSED",
     `${host}: is a reserved address and not a configured registry`,

@@ -1,9 +1,9 @@
-import { Agent, type Dispatcher, request } from "undici";
 import { asError, CodedError, messageOf } from "../../base/errors.ts";
 import { IMAGES_ERRORS, type ImagesCode } from "../errors.ts";
-import { CONNECTIONS_PER_REGISTRY, REDIRECTS_PER_REQUEST, REQUEST_DEADLINE_MS } from "../limits.ts";
-import { guardedLookup, refuseReservedHost } from "./address-guard.ts";
+import { REDIRECTS_PER_REQUEST, REQUEST_DEADLINE_MS } from "../limits.ts";
+import { refuseReservedHost } from "./address-guard.ts";
 import type { RegistryHosts } from "./hosts.ts";
+import type { Incoming, Transport } from "./transport.ts";
 
 /** One answer, read whole. */
 export interface Answer {
@@ -33,37 +33,33 @@ export interface RegistryHttp {
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
-export function createRegistryHttp(hosts: RegistryHosts, requestDeadlineMs = REQUEST_DEADLINE_MS): RegistryHttp {
-  const shared = {
-    connections: CONNECTIONS_PER_REGISTRY,
-    headersTimeout: requestDeadlineMs,
-    bodyTimeout: requestDeadlineMs,
-  };
-  const configured = new Agent(shared);
-  const guarded = new Agent({ ...shared, connect: { lookup: guardedLookup } });
-  const agentFor = (url: URL): Agent => {
-    if (hosts.isConfigured(url)) return configured;
-    refuseReservedHost(url);
-    return guarded;
-  };
+export function createRegistryHttp(
+  hosts: RegistryHosts,
+  transport: Transport,
+  requestDeadlineMs = REQUEST_DEADLINE_MS,
+): RegistryHttp {
+  const way: Way = { hosts, transport };
   return {
     get: (ask) => {
       const signal = AbortSignal.any([ask.signal, AbortSignal.timeout(requestDeadlineMs)]);
-      return follow({ ...ask, signal }, hosts, agentFor);
+      return follow({ ...ask, signal }, way);
     },
-    close: async () => {
-      await Promise.all([configured.destroy(), guarded.destroy()]);
-    },
+    close: () => transport.close(),
   };
 }
 
-async function follow(ask: Ask, hosts: RegistryHosts, agentFor: (url: URL) => Agent): Promise<Answer> {
+interface Way {
+  readonly hosts: RegistryHosts;
+  readonly transport: Transport;
+}
+
+async function follow(ask: Ask, way: Way): Promise<Answer> {
   let next = ask;
   for (let hop = 0; hop <= REDIRECTS_PER_REQUEST; hop++) {
-    const answer = await once(next, agentFor(next.url));
+    const answer = await once(next, way);
     const location = REDIRECTS.has(answer.status) ? headerOf(answer, "location") : undefined;
     if (location === undefined) return answer;
-    next = redirected(next, location, hosts);
+    next = redirected(next, location, way.hosts);
   }
   throw failure("REGISTRY_REDIRECT_REFUSED", `${ask.what}: more than ${REDIRECTS_PER_REQUEST} redirects`);
 }
@@ -80,41 +76,53 @@ function redirected(ask: Ask, location: string, hosts: RegistryHosts): Ask {
   return { ...bare, url };
 }
 
-async function once(ask: Ask, dispatcher: Dispatcher): Promise<Answer> {
+async function once(ask: Ask, { hosts, transport }: Way): Promise<Answer> {
   try {
+    if (!hosts.isConfigured(ask.url)) refuseReservedHost(ask.url);
     const headers = {
       accept: ask.accept,
+      "accept-encoding": "identity",
       "user-agent": "outrider",
       ...(ask.authorization === undefined ? {} : { authorization: ask.authorization }),
     };
-    const answer = await request(ask.url, { method: "GET", headers, dispatcher, signal: ask.signal });
+    const answer = await transport.send({ method: "GET", url: ask.url, headers, signal: ask.signal });
     const body = await readBody(answer, ask);
-    return { status: answer.statusCode, headers: answer.headers, body, url: ask.url };
+    return { status: answer.status, headers: answer.headers, body, url: ask.url };
   } catch (thrown) {
     throw codedFailure(thrown, ask);
   }
 }
 
 /** Reads until the limit and not a byte further; a declared length that is not kept is a failure, not a shorter body. */
-async function readBody(answer: Dispatcher.ResponseData, ask: Ask): Promise<Uint8Array> {
-  const encoding = answer.headers["content-encoding"];
-  if (encoding !== undefined && encoding !== "identity") {
-    answer.body.on("error", () => {}).destroy();
-    throw failure(
-      "REGISTRY_MALFORMED",
-      `${ask.what}: answered with content-encoding ${String(encoding).slice(0, 40)}, not asked for`,
-    );
+async function readBody(answer: Incoming, ask: Ask): Promise<Uint8Array> {
+  try {
+    refuseUnwanted(answer, ask);
+  } catch (thrown) {
+    answer.discard();
+    throw thrown;
   }
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of answer.body as AsyncIterable<Uint8Array>) {
+  for await (const chunk of answer.body) {
     size += chunk.byteLength;
-    if (size > ask.limitBytes) {
-      throw failure("REGISTRY_TOO_LARGE", `${ask.what}: answer is larger than ${ask.limitBytes} bytes`);
-    }
+    if (size > ask.limitBytes) throw tooLarge(ask);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks, size);
+}
+
+/** What the headers give away already: a coding that was not asked for could hide any size, an announced size is known. */
+function refuseUnwanted(answer: Incoming, ask: Ask): void {
+  const encoding = headerOf(answer, "content-encoding") ?? "identity";
+  if (encoding.toLowerCase() !== "identity") {
+    const shown = encoding.slice(0, 40);
+    throw failure("REGISTRY_MALFORMED", `${ask.what}: answered with content-encoding ${shown}, not asked for`);
+  }
+  if (Number(headerOf(answer, "content-length") ?? 0) > ask.limitBytes) throw tooLarge(ask);
+}
+
+function tooLarge({ what, limitBytes }: Ask): CodedError {
+  return failure("REGISTRY_TOO_LARGE", `${what}: answer is larger than ${limitBytes} bytes`);
 }
 
 export function headerOf(answer: Pick<Answer, "headers">, name: string): string | undefined {

@@ -1,33 +1,123 @@
-import { describe, expect, it } from "@jest/globals";
-import { guardedLookup, isReservedAddress } from "../../../core/images/registry/address-guard.ts";
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { type PushedImage, pushImage } from "../../../cli/demo/registry/registry.ts";
+import { parseReference } from "../../../core/images/reference.ts";
+import type { Resolver } from "../../../core/images/registry/address-guard.ts";
+import { reachOf } from "../../../core/images/registry/reserved-addresses.ts";
+import { createRegistryClient } from "../../../core/images/registry-client.ts";
+import { type FaultyRegistry, startFaultyRegistry } from "../../support/registry-of-faults.ts";
 
-describe("an address is reserved", () => {
+describe("an address", () => {
+  it.each([
+    ["unspecified", "0.0.0.0"],
+    ["anywhere in 0/8", "0.1.2.3"],
+    ["link-local, where clouds serve credentials", "169.254.169.254"],
+    ["another cloud's metadata", "100.100.100.200"],
+    ["a third cloud's host agent", "168.63.129.16"],
+    ["multicast", "224.0.0.1"],
+    ["broadcast", "255.255.255.255"],
+    ["IPv6 unspecified", "::"],
+    ["IPv6 link-local", "fe80::1"],
+    ["IPv6 link-local with a zone", "fe80::1%eth0"],
+    ["IPv6 multicast", "ff02::1"],
+    ["IPv6 metadata", "fd00:ec2::254"],
+    ["metadata mapped into IPv6", "::ffff:169.254.169.254"],
+    ["metadata mapped into IPv6, as hex", "::ffff:a9fe:a9fe"],
+    ["metadata mapped into IPv6, written out", "0:0:0:0:0:ffff:a9fe:a9fe"],
+    ["metadata translated", "::ffff:0:a9fe:a9fe"],
+    ["metadata behind NAT64", "64:ff9b::169.254.169.254"],
+    ["metadata behind a local NAT64", "64:ff9b:1::a9fe:a9fe"],
+    ["metadata behind 6to4", "2002:a9fe:a9fe::1"],
+    ["no address at all", "example.com"],
+    ["nothing", ""],
+  ])("is never asked: %s: %s", (_why, address) => expect(reachOf(address)).toBe("never"));
+
   it.each([
     ["loopback", "127.0.0.1"],
     ["all of loopback", "127.8.9.10"],
-    ["unspecified", "0.0.0.0"],
-    ["link-local, where clouds serve credentials", "169.254.169.254"],
-    ["another cloud's metadata", "100.100.100.200"],
-    ["multicast", "224.0.0.1"],
-    ["broadcast", "255.255.255.255"],
+    ["private", "10.0.0.5"],
+    ["private", "172.31.255.255"],
+    ["private", "192.168.1.9"],
+    ["a carrier's, and some clusters' pods", "100.64.0.1"],
     ["IPv6 loopback", "::1"],
-    ["IPv6 link-local", "fe80::1"],
-    ["IPv6 metadata", "fd00:ec2::254"],
-    ["loopback inside IPv6", "::ffff:127.0.0.1"],
-    ["metadata inside IPv6, as hex", "::ffff:a9fe:a9fe"],
+    ["unique local", "fd12::1"],
+    ["loopback mapped into IPv6", "::ffff:127.0.0.1"],
     ["loopback behind NAT64", "64:ff9b::127.0.0.1"],
-    ["no address at all", "example.com"],
-  ])("%s: %s", (_why, address) => expect(isReservedAddress(address)).toBe(true));
+    ["private behind 6to4", "2002:0a00:0001::1"],
+  ])("is asked for a configured registry only: %s: %s", (_why, address) => expect(reachOf(address)).toBe("private"));
 
-  it.each(["93.184.216.34", "10.0.0.5", "192.168.1.9", "2606:4700::1111", "::ffff:93.184.216.34"])(
-    "and %s is not",
-    (address) => {
-      expect(isReservedAddress(address)).toBe(false);
-    },
+  it.each(["93.184.216.34", "172.32.0.1", "2606:4700::1111", "::ffff:93.184.216.34", "64:ff9b::93.184.216.34"])(
+    "is public: %s",
+    (address) => expect(reachOf(address)).toBe("public"),
   );
 });
 
-it("a name that resolves to a reserved address is refused at connect time", async () => {
-  const error = await new Promise((resolve) => guardedLookup("localhost", { all: true }, resolve));
-  expect(error).toMatchObject({ code: "REGISTRY_ADDRESS_REFUSED" });
+describe("a name", () => {
+  let registry: FaultyRegistry;
+  let image: PushedImage;
+  beforeAll(async () => {
+    registry = await startFaultyRegistry();
+    image = await pushImage(registry, { repository: "shop/web", tag: "1" });
+    registry.calm();
+  });
+  afterAll(() => registry.close());
+
+  /** Asks for an image of a host that resolves so; a list is the answers in turn, the last one for ever. */
+  const ask = async (host: string, answers: readonly string[][], configured: boolean) => {
+    let asked = 0;
+    const resolve: Resolver = async () => {
+      const addresses = answers[Math.min(asked++, answers.length - 1)] ?? [];
+      return addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 }));
+    };
+    const port = registry.host.split(":")[1];
+    const registries = configured ? [{ host: `${host}:${port}`, plainHttp: true }] : [];
+    const client = createRegistryClient({ registries, resolve, requestDeadlineMs: 500 });
+    const reference = parseReference(`${host}:${port}/shop/web:1`);
+    const answer = client.manifest(reference, "1", AbortSignal.timeout(2000));
+    return {
+      answer: await answer.then(
+        (found) => found?.digest,
+        (error) => error,
+      ),
+      asked: () => asked,
+      close: client.close,
+    };
+  };
+  const refused = (shown: string) =>
+    expect.objectContaining({ code: "REGISTRY_ADDRESS_REFUSED", message: expect.stringContaining(shown) });
+
+  it.each([
+    ["loopback", "127.0.0.1"],
+    ["the metadata service", "169.254.169.254"],
+    ["a service of the cluster", "10.96.0.1"],
+    ["loopback in IPv6's clothes", "::ffff:127.0.0.1"],
+  ])("nobody configured that leads to %s is refused before anything connects", async (_what, address) => {
+    const { answer, close } = await ask("registry.example", [[address]], false);
+    expect(answer).toEqual(refused(`registry.example (${address})`));
+    expect(registry.requests).toEqual([]);
+    await close();
+  });
+
+  it("with one bad address among good ones is refused", async () => {
+    const { answer, close } = await ask("registry.example", [["93.184.216.34", "10.0.0.1"]], false);
+    expect(answer).toEqual(refused("10.0.0.1"));
+    await close();
+  });
+
+  it("that was configured may lead to this machine", async () => {
+    const { answer, close } = await ask("registry.corp", [["127.0.0.1"]], true);
+    expect(answer).toBe(image.digest);
+    await close();
+  });
+
+  it("that was configured may still not lead to the metadata service", async () => {
+    const { answer, close } = await ask("registry.corp", [["169.254.169.254"]], true);
+    expect(answer).toEqual(refused("169.254.169.254"));
+    await close();
+  });
+
+  it("is resolved once a connection, so that its second answer changes nothing", async () => {
+    const { answer, asked, close } = await ask("registry.corp", [["127.0.0.1"], ["169.254.169.254"]], true);
+    expect([answer, asked()]).toEqual([image.digest, 1]);
+    await close();
+  });
 });
