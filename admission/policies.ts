@@ -1,10 +1,12 @@
 import { readdirSync, watch } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import type { z } from "zod";
-import { allInvalid, configInvalid, parseYamlDocuments, readConfigText, validate } from "../core/base/config.ts";
+import { allInvalid, configInvalid, type Problem, parseYamlDocuments, readConfigText } from "../core/base/config.ts";
 import { asError, CodedError, messageOf } from "../core/base/errors.ts";
 import type { Closable } from "../core/base/lifecycle.ts";
-import { type ImagePolicy, imagePolicySchema } from "../core/policy/images/image-policy-schema.ts";
+import { parseTrust } from "../core/images/trust.ts";
+import { compilePolicies, type PolicyObject } from "../core/policy/images/compile-policies.ts";
+import type { ImagePolicy } from "../core/policy/images/image-policy-schema.ts";
+import type { TrustRoots } from "../core/policy/images/resolve-policy.ts";
 
 /** Most policy files read from one folder. */
 export const POLICY_FILES_LIMIT = 1000;
@@ -13,32 +15,44 @@ export const POLICY_SETTLE_MS = 50;
 export const POLICY_RELIST_MS = 30_000;
 
 const OWN_GROUP = "outrider.dev/";
+const OWN_KINDS = ["ImagePolicy", "TrustRoot"];
 const POLICY_FILE = /\.(ya?ml|json)$/i;
 
 /**
- * Every ImagePolicy of a folder, by name. Objects of other groups are skipped; one of ours that is no ImagePolicy is an
- * error, because a misspelt kind would be a rule that nobody notices is missing.
+ * Every ImagePolicy of a folder, by name, with the TrustRoots beside them in place. Objects of other groups are skipped;
+ * one of ours of another kind is an error, because a misspelt kind would be a rule that nobody notices is missing.
  *
  * @throws {CodedError} CONFIG_UNREADABLE, CONFIG_INVALID naming every problem of every file at once
  */
 export function readPolicies(folder: string): readonly ImagePolicy[] {
-  const errors: CodedError[] = [];
-  const policies = policyFiles(folder).flatMap((file) => {
+  const unreadable: CodedError[] = [];
+  const objects = policyFiles(folder).flatMap((file) => {
     try {
       return readPolicyFile(file, join(basename(resolve(folder)), file.slice(folder.length)));
     } catch (thrown) {
       if (!(thrown instanceof CodedError)) throw thrown;
-      errors.push(thrown);
+      unreadable.push(thrown);
       return [];
     }
   });
-  const repeated = policies.find(
-    ({ metadata }, index) => policies.findIndex((p) => p.metadata.name === metadata.name) < index,
-  );
-  if (repeated !== undefined)
-    errors.push(configInvalid(folder, [{ path: `ImagePolicy ${repeated.metadata.name}`, message: "defined twice" }]));
-  if (errors.length > 0) throw allInvalid(errors);
-  return policies.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+  const { policies, objects: compiled } = compilePolicies(objects, { builtIn: BUILT_IN_ROOTS, check: trustProblems });
+  const wrong = compiled.filter(({ problems }) => problems.length > 0);
+  const errors = [...unreadable, ...wrong.map(({ object, problems }) => configInvalid(object.source, problems))];
+  if (errors.length > 0 || policies === undefined) throw allInvalid(errors);
+  return policies;
+}
+
+/** Trust roots that every policy may name. */
+const BUILT_IN_ROOTS: TrustRoots = new Map();
+
+/** A key or trust root that cannot be used is found here, not by every admission. */
+function trustProblems({ spec }: ImagePolicy): Problem[] {
+  try {
+    parseTrust(spec.authorities);
+    return [];
+  } catch (thrown) {
+    return [{ path: "spec.authorities", message: messageOf(thrown) }];
+  }
 }
 
 /** The policies in force now; a folder that no longer reads keeps the last good ones. */
@@ -103,14 +117,13 @@ function policyFiles(folder: string): string[] {
   throw new CodedError("CONFIG_UNREADABLE", `${folder}: more than ${POLICY_FILES_LIMIT} files`, "split the folder");
 }
 
-function readPolicyFile(file: string, source: string): ImagePolicy[] {
+function readPolicyFile(file: string, source: string): PolicyObject[] {
   const documents = parseYamlDocuments(readConfigText(file), source);
-  const foreign = (document: unknown) => {
-    const { apiVersion, kind } = (document ?? {}) as { apiVersion?: unknown; kind?: unknown };
-    const others = typeof apiVersion === "string" && apiVersion !== "" && !apiVersion.startsWith(OWN_GROUP);
-    return others && typeof kind === "string" && kind !== "" && kind !== "ImagePolicy";
-  };
-  return documents
-    .filter((document) => !foreign(document))
-    .map((document) => validate(imagePolicySchema as unknown as z.ZodType<ImagePolicy>, document, source));
+  return documents.filter((document) => !isForeign(document)).map((value) => ({ source, value }));
+}
+
+function isForeign(document: unknown): boolean {
+  const { apiVersion, kind } = (document ?? {}) as { apiVersion?: unknown; kind?: unknown };
+  const ofOthers = typeof apiVersion === "string" && apiVersion !== "" && !apiVersion.startsWith(OWN_GROUP);
+  return ofOthers && typeof kind === "string" && kind !== "" && !OWN_KINDS.includes(kind);
 }
