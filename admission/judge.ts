@@ -6,7 +6,8 @@ import { plainPart } from "./answer/plain-text.ts";
 import { scanText } from "./answer/scan-text.ts";
 import type { Subject } from "./containers.ts";
 import type { Evidence, PolicyEvidence, RegoOutcome } from "./evidence.ts";
-import type { ImageRule, LevelRule, PolicyMode, Rules } from "./rules.ts";
+import type { LevelRule } from "./levels.ts";
+import type { ImageRule, PolicyMode, Rules } from "./rules.ts";
 
 /** One thing one rule said: about an image, a pod or the object. */
 export interface Part {
@@ -99,9 +100,9 @@ export function isPod({ group, kind }: Subject): boolean {
   return group === "" && kind === "Pod";
 }
 
-function levelPart(pod: Subject["pods"][number], { level, rule, mode }: LevelRule): Part {
-  const about = `pod security ${level}`;
-  const decision = decide(judgePodSecurity(pod, level, rule), mode === "enforce" ? "enforce" : "warn");
+function levelPart(pod: Subject["pods"][number], { level, version, rule, mode }: LevelRule): Part {
+  const about = `pod security ${level}${version === "latest" ? "" : ` ${version}`}`;
+  const decision = decide(judgePodSecurity(pod, level, version, rule), mode === "enforce" ? "enforce" : "warn");
   return { path: pod.path, about, rule, mode, decision };
 }
 

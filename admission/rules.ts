@@ -2,9 +2,10 @@ import { formatRepository, type ImageReference, parseReference } from "../core/i
 import { matchesImage } from "../core/policy/images/image-glob.ts";
 import { coversNamespace } from "../core/policy/images/image-policy.ts";
 import type { ImagePolicy } from "../core/policy/images/image-policy-schema.ts";
-import { levelOfLabels, type PodSecurityLevel, strictestLevel } from "../core/policy/pods/pod-security.ts";
+import { podSecurityVersion } from "../core/policy/pods/pod-security-labels.ts";
 import type { ImageAt } from "../core/policy/pods/pod-spec.ts";
 import type { Subject } from "./containers.ts";
+import { type LevelRule, levelsOfNamespace, tellingLevels } from "./levels.ts";
 
 export type PolicyMode = ImagePolicy["spec"]["mode"];
 
@@ -17,14 +18,6 @@ export interface ImageRule {
   readonly policies: readonly ImagePolicy[];
   /** The gate's own configuration vouches for this exact digest. */
   readonly trusted: boolean;
-}
-
-/** A Pod Security level that somebody asks for. */
-export interface LevelRule {
-  readonly level: PodSecurityLevel;
-  /** "ImagePolicy production", "Namespace shop" */
-  readonly rule: string;
-  readonly mode: PolicyMode;
 }
 
 export interface RegoRule {
@@ -67,7 +60,7 @@ export function rulesFor(
   const here = policies.filter((policy) => coversNamespace(policy, subject.namespace));
   return {
     images: subject.newImages.map((image) => imageRule(image, here, trustedImage)),
-    levels: levelRules(here, labels, subject.namespace),
+    levels: tellingLevels([...levelsOfNamespace(labels, subject.namespace), ...here.flatMap(levelOfPolicy)]),
     rego: here.flatMap(({ metadata, spec }) =>
       (spec.pods?.rego ?? []).map((rego) => ({ ...rego, rule: `ImagePolicy ${metadata.name}`, mode: spec.mode })),
     ),
@@ -98,28 +91,8 @@ function imageRule(image: ImageAt, policies: readonly ImagePolicy[], trustedImag
   }
 }
 
-/** The strictest level that is enforced, and a stricter one that only warns. */
-function levelRules(
-  policies: readonly ImagePolicy[],
-  labels: Readonly<Record<string, string>>,
-  namespace: string,
-): LevelRule[] {
-  const ofLabel = levelOfLabels(labels);
-  const asked: LevelRule[] = [
-    ...(ofLabel === undefined ? [] : [{ level: ofLabel, rule: `Namespace ${namespace}`, mode: "enforce" as const }]),
-    ...policies.flatMap(({ metadata, spec }) => {
-      const level = spec.pods?.podSecurity;
-      return level === undefined ? [] : [{ level, rule: `ImagePolicy ${metadata.name}`, mode: spec.mode }];
-    }),
-  ];
-  const enforced = strictest(asked.filter(({ mode }) => mode === "enforce"));
-  const advised = strictest(asked.filter(({ mode }) => mode !== "enforce"));
-  const adds =
-    advised !== undefined && strictestLevel([enforced?.level, advised.level]) !== (enforced?.level ?? "privileged");
-  return [...(enforced === undefined ? [] : [enforced]), ...(adds ? [advised] : [])];
-}
-
-function strictest(rules: readonly LevelRule[]): LevelRule | undefined {
-  const level = strictestLevel(rules.map((rule) => rule.level));
-  return rules.find((rule) => rule.level === level);
+function levelOfPolicy({ metadata, spec }: ImagePolicy): LevelRule[] {
+  const { podSecurity: level, podSecurityVersion: version } = spec.pods ?? {};
+  if (level === undefined) return [];
+  return [{ level, version: podSecurityVersion(version), rule: `ImagePolicy ${metadata.name}`, mode: spec.mode }];
 }

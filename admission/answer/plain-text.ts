@@ -37,7 +37,7 @@ function plainDecision(decision: Decision): Decision {
 }
 
 function plainViolation(violation: Violation): Violation {
-  const { path, found, expected, fix, subject } = violation;
+  const { path, found, expected, fix, subject, standard } = violation;
   return {
     ...violation,
     path: plainText(path),
@@ -45,5 +45,6 @@ function plainViolation(violation: Violation): Violation {
     found: plainText(found, SENTENCE_LIMIT_CHARS),
     expected: plainText(expected, SENTENCE_LIMIT_CHARS),
     fix: plainText(fix, SENTENCE_LIMIT_CHARS),
+    ...(standard === undefined ? {} : { standard: plainText(standard, SENTENCE_LIMIT_CHARS) }),
   };
 }

@@ -90,7 +90,10 @@ function detailLines(decision: Decision, part: Part): string[] {
       return [];
     case "warn":
     case "deny":
-      return decision.violations.flatMap((violation) => violationLines(violation, part));
+      return [
+        ...decision.violations.flatMap((violation) => violationLines(violation, part)),
+        ...standardLines(decision.violations),
+      ];
     case "undecided":
       return [`${INDENT}${causeText(decision.cause)}`, `${INDENT}fix: ${fixOf(decision.cause)}`];
   }
@@ -104,6 +107,12 @@ function violationLines(violation: Violation, part: Part): string[] {
     `${INDENT}fix: ${violation.fix}`,
     `${INDENT}rule: ${violation.rule}`,
   ];
+}
+
+/** The same in the words of the standard, once for all the places that one of its sentences is about. */
+function standardLines(violations: readonly Violation[]): string[] {
+  const sentences = new Set(violations.flatMap(({ standard }) => standard ?? []));
+  return sentences.size === 0 ? [] : [`${INDENT}in the standard's words: ${[...sentences].join(", ")}`];
 }
 
 function violationText({ code, found, expected }: Violation, where = ""): string {

@@ -17,6 +17,8 @@ export interface Violation {
   readonly fix: string;
   /** The rule that said so: "ImagePolicy production". */
   readonly rule: string;
+  /** The same in a standard's own words, where the rule is one's: `hostPort (container "web" uses hostPort 81)`. */
+  readonly standard?: string;
 }
 
 /** The answer about one thing. "Could not find out" is its own case, and only `admits` turns it into yes or no. */

@@ -22,7 +22,7 @@ export const POLICY_ERRORS = {
     fix: "remove privileged: true; add the one capability it is for",
   },
   PSS_CAPABILITIES: {
-    means: "a container adds a capability that the baseline level does not allow",
+    means: "a container adds a capability that its Pod Security level does not allow",
     fix: "remove it from capabilities.add",
   },
   PSS_HOST_PATH: {
@@ -34,14 +34,23 @@ export const POLICY_ERRORS = {
     means: "a probe or lifecycle hook names a host",
     fix: "remove host; the pod's own address is meant",
   },
-  PSS_APPARMOR: { means: "a pod turns its AppArmor profile off", fix: "set appArmorProfile.type: RuntimeDefault" },
+  PSS_APPARMOR: {
+    means: "a pod turns its AppArmor profile off",
+    fix: "set appArmorProfile.type: RuntimeDefault, or remove the setting",
+  },
   PSS_SELINUX: { means: "a pod sets an SELinux user, role or type of its own", fix: "remove the seLinuxOptions field" },
-  PSS_PROC_MOUNT: { means: "a container unmasks /proc", fix: "remove procMount, or set hostUsers: false" },
-  PSS_SECCOMP: { means: "a pod turns its seccomp profile off", fix: "set seccompProfile.type: RuntimeDefault" },
-  PSS_SYSCTL: { means: "a pod sets a kernel parameter that reaches beyond it", fix: "remove the sysctl" },
+  PSS_PROC_MOUNT: { means: "a container unmasks /proc", fix: "remove procMount" },
+  PSS_SECCOMP: {
+    means: "a pod turns its seccomp profile off",
+    fix: "set seccompProfile.type: RuntimeDefault, or remove the setting",
+  },
+  PSS_SYSCTL: {
+    means: "a pod sets a kernel parameter that reaches beyond it",
+    fix: "remove the sysctl; set it on the node if it must be",
+  },
   PSS_VOLUME_TYPE: {
     means: "a volume is of a type that the restricted level does not allow",
-    fix: "use configMap, csi, downwardAPI, emptyDir, ephemeral, persistentVolumeClaim, projected or secret",
+    fix: "use configMap, csi, downwardAPI, emptyDir, ephemeral, image, persistentVolumeClaim, projected or secret",
   },
   PSS_PRIVILEGE_ESCALATION: {
     means: "a container may gain privileges, as it may unless told otherwise",
@@ -58,7 +67,7 @@ export const POLICY_ERRORS = {
   },
   PSS_CAPABILITIES_DROP: {
     means: "a container keeps capabilities that the restricted level wants dropped",
-    fix: "set capabilities.drop: [ALL]; only NET_BIND_SERVICE may be added",
+    fix: "set capabilities.drop: [ALL]",
   },
   IMG_REFERENCE_INVALID: {
     means: "what is written where an image belongs is not an image reference",

@@ -119,7 +119,7 @@ describe("an admitted pod gets its sidecar", () => {
     );
     const pods = podSpecsOf(object, "", "Pod");
     expect(sidecars(object)).toHaveLength(1);
-    expect(pods.flatMap((at) => judgePodSecurity(at, "restricted", "a test"))).toEqual([]);
+    expect(pods.flatMap((at) => judgePodSecurity(at, "restricted", "latest", "a test"))).toEqual([]);
   });
 });
 

@@ -1,53 +1,108 @@
 import type { Violation } from "../decision.ts";
-import { BASELINE_CHECKS } from "./pod-security-baseline.ts";
-import type { Breach, PodSecurityCheck } from "./pod-security-check.ts";
-import { RESTRICTED_CHECKS } from "./pod-security-restricted.ts";
+import { POLICY_ERRORS } from "../errors.ts";
 import type { PodSpecAt } from "./pod-spec.ts";
+import { type CheckRevision, NEWEST_MINOR, POD_SECURITY_CHECKS } from "./security/checks.ts";
+import { type Breach, type Finding, foundText, subjectOf } from "./security/finding.ts";
+import { placeOf, viewOf } from "./security/view.ts";
 
 /** From most to least permissive. @see https://kubernetes.io/docs/concepts/security/pod-security-standards/ */
 export const POD_SECURITY_LEVELS = ["privileged", "baseline", "restricted"] as const;
 export type PodSecurityLevel = (typeof POD_SECURITY_LEVELS)[number];
 
-/** The namespace label that Kubernetes' own admission reads. */
-export const POD_SECURITY_ENFORCE_LABEL = "pod-security.kubernetes.io/enforce";
+/** Which edition of the standard: that of a minor version of Kubernetes, or the newest known. */
+export type PodSecurityVersion = "latest" | `v1.${number}`;
 
-const CHECKS: Readonly<Record<PodSecurityLevel, readonly PodSecurityCheck[]>> = {
-  privileged: [],
-  baseline: BASELINE_CHECKS,
-  restricted: [...BASELINE_CHECKS, ...RESTRICTED_CHECKS],
-};
+/** Most violations of one pod that are written out. */
+export const POD_VIOLATIONS_LIMIT = 200;
 
 /**
- * Judges one pod spec by a Pod Security level, as Kubernetes v1.34 states it. Every violation at once, in the standard's order of checks.
+ * Judges one pod spec by a Pod Security level. Every violation at once, in the standard's order of checks; each carries
+ * the standard's own sentence, so that it is recognised.
  *
+ * Runs for every pod and level asked for; a pod that passes costs little more than one small object a container.
+ *
+ * @param version  a version newer than the newest known counts as that, as upstream
  * @param rule  who asks for the level: "ImagePolicy production" or the namespace's label
  * @throws {CodedError} POD_MALFORMED when a part of the spec has another shape than the API's
  */
-export function judgePodSecurity(pod: PodSpecAt, level: PodSecurityLevel, rule: string): Violation[] {
-  return CHECKS[level].flatMap((check) => check.breaches(pod).map((breach) => violation(check, breach, rule)));
+export function judgePodSecurity(
+  pod: PodSpecAt,
+  level: PodSecurityLevel,
+  version: PodSecurityVersion,
+  rule: string,
+): Violation[] {
+  const findings = podSecurityFindings(pod, level, version);
+  if (findings.length === 0) return [];
+  const by = `Pod Security ${level}${version === "latest" ? "" : ` ${version}`} (${rule})`;
+  const all = findings.flatMap((found) => found.breaches.map((breach) => ({ found, breach })));
+  return all.slice(0, POD_VIOLATIONS_LIMIT).map(({ found, breach }) => violation(pod, found, breach, by));
 }
 
-/** The stricter of several levels; `undefined` entries ask for nothing. */
-export function strictestLevel(levels: readonly (PodSecurityLevel | undefined)[]): PodSecurityLevel {
-  const ranks = levels.map((level) => (level === undefined ? 0 : POD_SECURITY_LEVELS.indexOf(level)));
-  return POD_SECURITY_LEVELS[Math.max(0, ...ranks)] ?? "restricted";
+/** A check that did not hold, in the standard's words and place by place. */
+export interface PodSecurityFinding extends Finding {
+  readonly expected: string;
 }
 
-/** The level a namespace's labels ask for; an unknown word counts as the strictest, as a typing error must not open a door. */
-export function levelOfLabels(labels: Readonly<Record<string, string>>): PodSecurityLevel | undefined {
-  const word = labels[POD_SECURITY_ENFORCE_LABEL];
-  if (word === undefined) return undefined;
-  return POD_SECURITY_LEVELS.find((level) => level === word) ?? "restricted";
+/** What the standard says of a pod, check by check; empty when it is allowed. @throws {CodedError} POD_MALFORMED */
+export function podSecurityFindings(
+  pod: PodSpecAt,
+  level: PodSecurityLevel,
+  version: PodSecurityVersion,
+): PodSecurityFinding[] {
+  const found: PodSecurityFinding[] = [];
+  const revisions = revisionsFor(level, version);
+  if (revisions.length === 0) return found;
+  const view = viewOf(pod);
+  for (const { find, expected } of revisions) {
+    const finding = find(view);
+    if (finding !== undefined) found.push({ ...finding, expected });
+  }
+  return found;
 }
 
-function violation(check: PodSecurityCheck, breach: Breach, rule: string): Violation {
+function revisionsFor(level: PodSecurityLevel, version: PodSecurityVersion): readonly CheckRevision[] {
+  const minor = version === "latest" ? NEWEST_MINOR : Math.min(Number(version.slice("v1.".length)), NEWEST_MINOR);
+  return REVISIONS[level][minor] ?? REVISIONS[level][NEWEST_MINOR] ?? [];
+}
+
+/** The checks of every level, by minor version. */
+const REVISIONS: Readonly<Record<PodSecurityLevel, readonly (readonly CheckRevision[])[]>> = {
+  privileged: [],
+  baseline: everyMinor((minor) => revisionsOf("baseline", minor, [])),
+  restricted: everyMinor((minor) => {
+    const added = POD_SECURITY_CHECKS.filter(
+      ({ level, revisions }) => level === "restricted" && holds(revisions, minor),
+    );
+    const replaced = added.flatMap(({ replaces }) => replaces ?? []);
+    return [...revisionsOf("baseline", minor, replaced), ...revisionsOf("restricted", minor, [])];
+  }),
+};
+
+function everyMinor<T>(make: (minor: number) => T): T[] {
+  return Array.from({ length: NEWEST_MINOR + 1 }, (_, minor) => make(minor));
+}
+
+function revisionsOf(level: "baseline" | "restricted", minor: number, without: readonly string[]): CheckRevision[] {
+  return POD_SECURITY_CHECKS.filter((check) => check.level === level && !without.includes(check.id)).flatMap(
+    ({ revisions }) => revisions.findLast(({ since }) => since <= minor) ?? [],
+  );
+}
+
+function holds([first]: readonly CheckRevision[], minor: number): boolean {
+  return first !== undefined && first.since <= minor;
+}
+
+function violation(pod: PodSpecAt, { reason, detail, expected }: PodSecurityFinding, breach: Breach, rule: string) {
+  const { code, at, setter } = breach;
+  const subject = subjectOf(breach);
   return {
-    code: check.code,
-    path: breach.path,
-    ...(breach.subject === undefined || breach.subject === "" ? {} : { subject: breach.subject }),
-    found: breach.found,
-    expected: check.expected,
-    fix: breach.fix ?? check.fix,
-    rule: `Pod Security ${check.level} (${rule})`,
+    code,
+    path: ("path" in at ? at : placeOf(pod, setter, at)).path,
+    ...(subject === undefined ? {} : { subject }),
+    found: foundText(breach),
+    expected: breach.expected ?? expected,
+    fix: breach.fix ?? POLICY_ERRORS[code].fix,
+    rule,
+    standard: `${reason} (${detail})`,
   };
 }
