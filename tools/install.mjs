@@ -12,9 +12,14 @@ let aptIsFresh = false;
 
 const asked = process.argv.slice(2);
 if (asked.length === 0) list();
-for (const name of asked.includes("--all") ? Object.keys(PARTS) : asked) {
+for (const name of asked.includes("--all") ? forTests() : asked) {
   if (!Object.hasOwn(PARTS, name)) fail("PART_UNKNOWN", `${name}: expected one of ${Object.keys(PARTS).join(", ")}`);
   bring(name);
+}
+
+/** What the tests need; a part that only a benchmark needs is brought by its name. */
+function forTests() {
+  return Object.keys(PARTS).filter((name) => PARTS[name].only === undefined);
 }
 
 function list() {
@@ -43,11 +48,13 @@ function bring(name) {
  *   from "go"         go install PACKAGE@VERSION
  *   from "go-module"  inside the program's own module, so that its go.sum and replace directives count
  *   from "go-folder"  a few lines of ours around somebody's package
+ *
+ * `stampVersion` names the variable that the version without its "v" goes into, with what stands before it.
  */
 function buildGo(name, part) {
   const bin = join(PARTS_FOLDER, "bin");
   mkdirSync(bin, { recursive: true });
-  const stamped = part.stampVersion === undefined ? "" : ` -X ${part.stampVersion}=${part.version.slice(1)}`;
+  const stamped = part.stampVersion === undefined ? "" : ` -X ${part.stampVersion}${part.version.slice(1)}`;
   const target = part.from === "go" ? `${part.package}@${part.version}` : part.package;
   const args = ["-n", "15", "go", "install", "-trimpath", `-ldflags=-s -w${stamped}`, target];
   const env = { ...GO_ENV, GOBIN: bin, ...part.env };

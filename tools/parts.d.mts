@@ -1,6 +1,7 @@
 type PartName =
   | "opa"
   | "cosign"
+  | "notation"
   | "trivy"
   | "bolt-write"
   | "referrers-registry"
@@ -8,7 +9,11 @@ type PartName =
   | "prometheus"
   | "promtool"
   | "chromium"
-  | "skopeo";
+  | "skopeo"
+  | "kube-apiserver"
+  | "etcd"
+  | "kubectl"
+  | "gatekeeper";
 
 export const ROOT: string;
 export const PARTS_FOLDER: string;

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 
-/** name -> { from: "go" | "go-module" | "go-folder" | "apt", package, version, ask, answer, for } */
+/** name -> { from: "go" | "go-module" | "go-folder" | "apt", package, version, ask, answer, for, only?: "bench" } */
 export const PARTS = JSON.parse(readFileSync(join(ROOT, "tools/versions.json"), "utf8"));
 
 /** Where built parts go. OUTRIDER_PARTS lets several clones share one folder. */
