@@ -27,20 +27,33 @@ export interface EmbeddedRegistry {
   readonly store: RegistryStore;
   /** Serves other bytes under a digest from now on. */
   tamper(digest: Digest, bytes: Uint8Array): void;
+  /** What it would answer over its socket, faults applied. */
+  answer(call: PlainCall): Promise<Reply>;
   close(): Promise<void>;
+}
+
+/** One request without a socket. */
+export interface PlainCall {
+  readonly method: string;
+  /** "/v2/shop/web/manifests/1?…" */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Uint8Array;
 }
 
 /** @throws {CodedError} PORT_IN_USE, ADDRESS_NOT_AVAILABLE */
 export async function startRegistry({ host, port, faults = [] }: RegistryOptions): Promise<EmbeddedRegistry> {
   const store = new RegistryStore();
-  const answer = createRoutes(store);
+  const routes = createRoutes(store);
+  const answer = (call: PlainCall) => {
+    const contentType = String(call.headers["content-type"] ?? "");
+    return applyFaults(faults, call, routes({ ...call, url: new URL(call.url, "http://registry"), contentType }));
+  };
   const server = createServer(async (request, response) => {
+    const { method = "GET", url = "/", headers } = request;
     const body = await readBody(request);
-    const url = new URL(request.url ?? "/", "http://registry");
-    const contentType = request.headers["content-type"] ?? "";
     const tooLarge = errorReply(413, "SIZE_INVALID", `more than ${PUSH_LIMIT_BYTES} bytes`);
-    const reply = body === undefined ? tooLarge : answer({ method: request.method ?? "GET", url, contentType, body });
-    await send(request, response, await applyFaults(faults, request, reply));
+    await send(request, response, body === undefined ? tooLarge : await answer({ method, url, headers, body }));
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(codedSystemError(error, `registry ${host}:${port}`)));
@@ -50,6 +63,7 @@ export async function startRegistry({ host, port, faults = [] }: RegistryOptions
   return {
     host: `${host.includes(":") ? `[${host}]` : host}:${bound}`,
     store,
+    answer,
     tamper: (digest, bytes) => store.tamper(digest, bytes),
     close: () =>
       new Promise<void>((resolve) => {
@@ -70,15 +84,14 @@ async function readBody(request: IncomingMessage): Promise<Uint8Array | undefine
   return Buffer.concat(chunks, size);
 }
 
-async function applyFaults(faults: readonly Fault[], request: IncomingMessage, reply: Reply): Promise<Reply> {
-  for (const fault of faults) {
-    const { method = "GET", url = "/", headers } = request;
-    reply = (await fault({ method, url, headers, reply })) ?? reply;
-  }
+async function applyFaults(faults: readonly Fault[], call: PlainCall, reply: Reply): Promise<Reply> {
+  for (const fault of faults) reply = (await fault({ ...call, reply })) ?? reply;
   return reply;
 }
 
 async function send(request: IncomingMessage, response: ServerResponse, reply: Reply): Promise<void> {
+  if (reply.reset === true) return void request.socket.resetAndDestroy();
+  if (reply.dripHeadersMs !== undefined) return drip(request, reply.dripHeadersMs);
   const whole = reply.body instanceof Uint8Array;
   const length = whole ? { "content-length": String((reply.body as Uint8Array).byteLength) } : {};
   const noBody = request.method === "HEAD" || reply.status === 204 || reply.status === 304;
@@ -88,6 +101,12 @@ async function send(request: IncomingMessage, response: ServerResponse, reply: R
   const body = reply.body as Uint8Array;
   if (reply.cutAfterBytes === undefined) return void response.end(body);
   response.write(body.subarray(0, reply.cutAfterBytes), () => response.destroy());
+}
+
+/** A status line and then one header that never ends. */
+async function drip({ socket }: IncomingMessage, everyMs: number): Promise<void> {
+  socket.write("HTTP/1.1 200 OK\r\nx-slow: ");
+  for (; !socket.destroyed; socket.write("a")) await new Promise((resolve) => setTimeout(resolve, everyMs).unref());
 }
 
 async function sendSlowly(response: ServerResponse, pieces: AsyncIterable<Uint8Array>): Promise<void> {

@@ -6,6 +6,10 @@ export interface Reply {
   readonly body: Uint8Array | AsyncIterable<Uint8Array>;
   /** Cut the connection after so many bytes of the body. */
   readonly cutAfterBytes?: number;
+  /** Reset the connection instead of answering. */
+  readonly reset?: boolean;
+  /** Send headers one byte at a time, so many milliseconds apart, without an end. */
+  readonly dripHeadersMs?: number;
 }
 
 /** One request as a fault sees it. */

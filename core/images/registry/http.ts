@@ -1,6 +1,6 @@
 import { asError, CodedError, messageOf } from "../../base/errors.ts";
 import { IMAGES_ERRORS, type ImagesCode } from "../errors.ts";
-import { REDIRECTS_PER_REQUEST, REQUEST_DEADLINE_MS } from "../limits.ts";
+import { HEADERS_LIMIT_BYTES, REDIRECTS_PER_REQUEST, REQUEST_DEADLINE_MS } from "../limits.ts";
 import { refuseReservedHost } from "./address-guard.ts";
 import type { RegistryHosts } from "./hosts.ts";
 import type { Incoming, Transport } from "./transport.ts";
@@ -140,6 +140,9 @@ function codedFailure(thrown: unknown, ask: Ask): Error {
   if (inner instanceof CodedError) return inner;
   if (ask.signal.aborted || isTimeout(thrown)) {
     return failure("REGISTRY_TIMEOUT", `${ask.what}: no whole answer from ${ask.url.host} in time`, asError(thrown));
+  }
+  if ((thrown as { code?: unknown } | undefined)?.code === "UND_ERR_HEADERS_OVERFLOW") {
+    return failure("REGISTRY_TOO_LARGE", `${ask.what}: headers are larger than ${HEADERS_LIMIT_BYTES} bytes`, thrown);
   }
   return failure("REGISTRY_UNREACHABLE", `${ask.what}: ${ask.url.host}: ${messageOf(thrown)}`, asError(thrown));
 }
