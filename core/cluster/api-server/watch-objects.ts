@@ -103,18 +103,18 @@ function retryMs(failures: number): number {
 
 async function listAll<T>(api: ApiServer, { path, limit, take }: WatchObjectsOptions<T>, signal: AbortSignal) {
   const objects = new Map<string, T>();
-  let next = "";
-  do {
-    const more = next === "" ? "" : `&continue=${encodeURIComponent(next)}`;
+  let more = "";
+  for (;;) {
     const list = await api.ask<ApiList<ApiObject>>({ path: `${withQuery(path)}limit=${PAGE_OBJECTS}${more}`, signal });
     for (const object of list.items) {
       const taken = take(object);
       if (taken !== undefined) objects.set(keyOf(object), taken);
     }
     if (objects.size > limit) throw tooLarge(`the list of ${path}`, limit);
-    next = list.metadata.continue ?? "";
-    if (next === "") return { objects, version: list.metadata.resourceVersion };
-  } while (true);
+    const { continue: next = "", resourceVersion } = list.metadata;
+    if (next === "") return { objects, version: resourceVersion };
+    more = `&continue=${encodeURIComponent(next)}`;
+  }
 }
 
 /** @returns whether anything differs now */
