@@ -52,6 +52,11 @@ export const IMAGES_ERRORS = {
     means: "an authority's key is not a public key of a kind that may sign images",
     fix: "give a PEM public key: ECDSA P-256 or P-384, RSA of 2048 bits or more, or Ed25519",
   },
+  TRUST_ROOT_INVALID: {
+    means:
+      "a trust root that a policy names holds what cannot be believed: a key, a chain or a validity that is not one",
+    fix: "take trusted_root.json from the Sigstore instance again; every authority in it needs validFor.start",
+  },
   EVIDENCE_MALFORMED: {
     means: "a signature or attestation attached to an image cannot be read",
     fix: "sign or attest the image again",

@@ -31,10 +31,9 @@ const HASHES = {
 /** @throws {CodedError} IMAGE_KEY_INVALID naming the authority */
 export function trustedKey(authority: KeyAuthority): TrustedKey {
   const key = readKey(authority);
-  const kind = `${key.asymmetricKeyType} ${key.asymmetricKeyDetails?.namedCurve ?? ""}`.trim();
-  const hashes = (HASHES as Record<string, readonly (string | null)[]>)[kind];
+  const hashes = hashesOf(key);
   const bits = key.asymmetricKeyDetails?.modulusLength ?? RSA_LEAST_BITS;
-  if (hashes === undefined) throw invalid(authority, `a key of kind ${kind} may not sign images`);
+  if (hashes === undefined) throw invalid(authority, `a key of kind ${kindOf(key)} may not sign images`);
   if (bits < RSA_LEAST_BITS || bits > RSA_MOST_BITS)
     throw invalid(authority, `an RSA key of ${bits} bits may not sign images`);
   return { name: authority.name, role: authority.role, key, hashes };
@@ -45,8 +44,21 @@ export function trustedKeys(authorities: readonly KeyAuthority[]): readonly Trus
   return authorities.map(trustedKey);
 }
 
+/** Hash names by which a key of this kind signs images, in the order tried; `undefined` when it may not at all. */
+export function hashesOf(key: KeyObject): readonly (string | null)[] | undefined {
+  return (HASHES as Record<string, readonly (string | null)[]>)[kindOf(key)];
+}
+
+function kindOf(key: KeyObject): string {
+  return `${key.asymmetricKeyType} ${key.asymmetricKeyDetails?.namedCurve ?? ""}`.trim();
+}
+
 /** True when the signature over these bytes was made with this key. Never throws: hostile bytes are a no. */
-export function signedBy({ key, hashes }: TrustedKey, bytes: Uint8Array, signature: Uint8Array): boolean {
+export function signedBy(
+  { key, hashes }: Pick<TrustedKey, "key" | "hashes">,
+  bytes: Uint8Array,
+  signature: Uint8Array,
+): boolean {
   return hashes.some((hash) => {
     try {
       return verify(hash, bytes, key, signature);

@@ -1,10 +1,19 @@
-import type { Authority, NotaryAuthority } from "../policy/images/authority.ts";
+import type { Authority, KeylessAuthority, NotaryAuthority } from "../policy/images/authority.ts";
 import { type TrustedKey, trustedKeys } from "./keys.ts";
+import { type TrustedIdentity, trustedIdentity } from "./sigstore/identity.ts";
+import { type SigstoreVerifier, sigstoreVerifier } from "./sigstore/witnessed.ts";
 
 /** Authorities read once and ready to verify with. */
 export interface Trust {
   readonly keys: readonly TrustedKey[];
+  readonly keyless: readonly TrustedInstance[];
   readonly notary: readonly NotaryAuthority[];
+}
+
+/** One Sigstore instance and the identities believed by its word: a signature is verified once for all of them. */
+export interface TrustedInstance {
+  readonly verifier: SigstoreVerifier;
+  readonly identities: readonly TrustedIdentity[];
 }
 
 /**
@@ -15,6 +24,15 @@ export interface Trust {
 export function parseTrust(authorities: readonly Authority[]): Trust {
   return {
     keys: trustedKeys(authorities.filter((one) => "key" in one)),
+    keyless: trustedInstances(authorities.filter((one) => "keyless" in one)),
     notary: authorities.filter((one) => "notary" in one),
   };
+}
+
+function trustedInstances(authorities: readonly KeylessAuthority[]): TrustedInstance[] {
+  const byRoot = Map.groupBy(authorities, ({ keyless }) => JSON.stringify(keyless.root));
+  return [...byRoot.values()].map((group) => {
+    const [first] = group as [KeylessAuthority];
+    return { verifier: sigstoreVerifier(first.keyless.root, first.name), identities: group.map(trustedIdentity) };
+  });
 }

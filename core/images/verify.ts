@@ -1,15 +1,17 @@
-import { bundleFromJSON } from "@sigstore/bundle";
 import { messageOf } from "../base/errors.ts";
 import type { Attestation, Digest, Discovered, ScanResult, Signature, Verified } from "../policy/evidence.ts";
-import { type DsseEnvelope, preAuthEncoding, readEnvelope } from "../wire/dsse.ts";
 import type { Artifact } from "./claims/artifact.ts";
+import { readProvenance } from "./claims/provenance.ts";
 import { readScanReport } from "./claims/scan-report.ts";
 import { readSimpleSigning } from "./claims/simple-signing.ts";
-import { isAbout, malformed, readJson, readStatement, type Statement } from "./claims/statement.ts";
-import { signedBy, type TrustedKey } from "./keys.ts";
-import { DESCRIBED_LIMIT_BYTES, VERIFY_LIMIT_BYTES } from "./limits.ts";
+import { isAbout, malformed, readStatement, type Statement } from "./claims/statement.ts";
+import { DESCRIBED_LIMIT_BYTES } from "./limits.ts";
 import { COSIGN_SIGN_PREDICATE, COSIGN_VULN_PREDICATE } from "./media-types.ts";
+import type { SignedMaterial } from "./sigstore/material.ts";
+import { openBundle } from "./sigstore/open-bundle.ts";
+import { openEnvelope, openSimple } from "./sigstore/open-cosign.ts";
 import type { Trust } from "./trust.ts";
+import { type Voucher, whoVouches } from "./vouch.ts";
 
 /** What one attached artifact turned out to be worth. A refusal says what was seen and why it does not count. */
 export type Worth =
@@ -21,27 +23,28 @@ export type Worth =
 /**
  * The whole of verification, top to bottom. This file alone mints the Verified brand.
  *
- *   open      reads the signed bytes and the signatures out of their wrapping
- *   signers   the trusted keys that made those signatures; nobody is a refusal
+ *   open      reads the signed bytes and what speaks for them out of their wrapping
+ *   vouchers  the authorities that made the signature: by key, or by certificate, log and time; nobody is a refusal
  *   subject   what was signed must name this very digest
- *   role      a release key signs, a scanner key reports scans, and neither does the other's work
+ *   role      a release authority signs, a scanner reports scans, and neither does the other's work
  *
  * Never throws: hostile bytes are a refusal with a reason.
  */
-export function verifyArtifact(
+export async function verifyArtifact(
   artifact: Discovered<Artifact>,
   digest: Digest,
-  { keys }: Trust,
-): readonly Worth[] | Promise<readonly Worth[]> {
+  trust: Trust,
+): Promise<readonly Worth[]> {
   try {
     if (artifact.kind === "notary") throw malformed("a Notary Project signature, which is not read yet");
-    if (artifact.kind === "simple") return verifySimple(artifact, digest, keys);
-    return verifyEnvelope(openEnvelope(artifact), digest, keys);
+    const material = open(artifact);
+    const vouched = await whoVouches(material, trust);
+    if (vouched.kind === "nobody") return [unvouched(material, vouched.by)];
+    const judge = judgeOf(material, digest);
+    return vouched.vouchers.flatMap(judge);
   } catch (thrown) {
     const seen = artifact.kind === "simple" || artifact.kind === "notary" ? "signature" : "attestation";
-    return [
-      { kind: "refused", seen, why: `${article(seen)} that cannot be read (${messageOf(thrown).slice(0, 120)})` },
-    ];
+    return [refusal(seen, `${article(seen)} that cannot be read (${messageOf(thrown).slice(0, 120)})`)];
   }
 }
 
@@ -79,74 +82,55 @@ export function coverIndexScans(
   return { ...first, ...database, digest: index, finishedAtMs, findings };
 }
 
-function verifySimple(
-  artifact: Extract<Artifact, { kind: "simple" }>,
-  digest: Digest,
-  keys: readonly TrustedKey[],
-): readonly Worth[] {
-  const payload = readSimpleSigning(artifact.bytes);
-  const signature = Buffer.from(artifact.signature, "base64");
-  const signers = keys.filter((key) => signedBy(key, artifact.bytes, signature));
-  if (signers.length === 0) return [refusal("signature", "a signature by no key of the policy")];
-  return signers.map((signer): Worth => {
-    if (payload.digest !== digest)
-      return refusal("signature", `a signature by ${signer.name} over another image, ${payload.digest}`);
-    if (signer.role !== "release")
-      return refusal("signature", `a signature by ${signer.name}, whose role is ${signer.role}`);
-    return asSignature(signer, "cosign-simple", digest, payload.repository);
-  });
-}
-
-function verifyEnvelope(envelope: DsseEnvelope, digest: Digest, keys: readonly TrustedKey[]): readonly Worth[] {
-  const signed = preAuthEncoding(envelope.payloadType, envelope.payload);
-  const cost = signed.byteLength * envelope.signatures.length * keys.length;
-  if (cost > VERIFY_LIMIT_BYTES) throw malformed("it has too many signatures for its size");
-  const signers = keys.filter((key) => envelope.signatures.some((signature) => signedBy(key, signed, signature)));
-  if (signers.length === 0) return [unsigned(envelope)];
-  const statement = readStatement(envelope);
-  return signers.map((signer) => judgeStatement(statement, signer, digest));
+function open(artifact: Exclude<Artifact, { kind: "notary" }>): SignedMaterial {
+  if (artifact.kind === "simple") return openSimple(artifact);
+  return artifact.kind === "envelope" ? openEnvelope(artifact) : openBundle(artifact.bytes);
 }
 
 /** Megabytes that nobody vouches for are not read, not even to say what they claim to be. */
-function unsigned(envelope: DsseEnvelope): Worth {
-  if (envelope.payload.byteLength > DESCRIBED_LIMIT_BYTES)
-    return refusal("attestation", `an attestation of ${envelope.payload.byteLength} bytes by no key of the policy`);
-  const statement = readStatement(envelope);
-  return refusal(seenAs(statement), `${describe(statement)} by no key of the policy`);
+function unvouched({ payloadType, payload }: SignedMaterial, by: string): Worth {
+  if (payloadType === undefined) return refusal("signature", `a signature ${by}`);
+  if (payload.byteLength > DESCRIBED_LIMIT_BYTES)
+    return refusal("attestation", `an attestation of ${payload.byteLength} bytes ${by}`);
+  const statement = readStatement({ payloadType, payload });
+  return refusal(seenAs(statement), `${describe(statement)} ${by}`);
 }
 
-function judgeStatement(statement: Statement, signer: TrustedKey, digest: Digest): Worth {
-  const what = `${describe(statement)} by ${signer.name}`;
-  if (!isAbout(statement, digest)) return refusal(seenAs(statement), `${what} about another image`);
-  if (statement.predicateType === COSIGN_SIGN_PREDICATE) {
-    if (signer.role === "release") return asSignature(signer, "bundle-v0.3", digest);
-    return refusal("signature", `${what}, whose role is ${signer.role}`);
+function judgeOf(material: SignedMaterial, digest: Digest): (voucher: Voucher) => readonly Worth[] {
+  const { payloadType, payload } = material;
+  if (payloadType === undefined) {
+    const { digest: named, repository } = readSimpleSigning(payload);
+    if (named !== digest)
+      return ({ name }) => [refusal("signature", `a signature by ${name} over another image, ${named}`)];
+    return (voucher) => [asSignature(voucher, material, digest, repository)];
   }
-  if (statement.predicateType !== COSIGN_VULN_PREDICATE) return refusal("attestation", what);
-  if (signer.role !== "scanner") return refusal("attestation", `${what}, whose role is ${signer.role}`);
-  const scan: ScanResult = { digest, source: `attestation by ${signer.name}`, ...readScanReport(statement.predicate) };
-  return { kind: "scan", value: scan as Verified<ScanResult> };
+  const statement = readStatement({ payloadType, payload });
+  const what = describe(statement);
+  if (!isAbout(statement, digest))
+    return ({ name }) => [refusal(seenAs(statement), `${what} by ${name} about another image`)];
+  if (statement.predicateType === COSIGN_SIGN_PREDICATE) return (voucher) => [asSignature(voucher, material, digest)];
+  return (voucher) => judgeStatement(statement, voucher, digest);
 }
 
-function asSignature(signer: TrustedKey, form: Signature["form"], digest: Digest, repository?: string): Worth {
-  const value: Signature = {
-    signer: signer.name,
-    role: signer.role,
-    form,
-    digest,
-    ...(repository === undefined ? {} : { repository }),
-  };
+function asSignature(voucher: Voucher, { form }: SignedMaterial, digest: Digest, repository?: string): Worth {
+  const { name: signer, role, ...seen } = voucher;
+  if (role !== "release") return refusal("signature", `a signature by ${signer}, whose role is ${role}`);
+  if (form === undefined) return refusal("signature", `a signature by ${signer} in the place of attestations`);
+  const value: Signature = { signer, role, form, digest, ...(repository === undefined ? {} : { repository }), ...seen };
   return { kind: "signature", value: value as Verified<Signature> };
 }
 
-/** The envelope of a bundle, checked as a bundle first. Keys need no transparency log, so its entries are not read. */
-function openEnvelope(artifact: Extract<Artifact, { kind: "bundle" | "envelope" }>): DsseEnvelope {
-  const json = readJson(artifact.bytes);
-  if (artifact.kind === "envelope") return readEnvelope(json);
-  const bundle = bundleFromJSON(json);
-  if (bundle.content.$case !== "dsseEnvelope")
-    throw malformed("bundle signs a message, not a statement about the image");
-  return readEnvelope((json as { dsseEnvelope?: unknown }).dsseEnvelope);
+/** Anybody's statement is an attestation by him in his role; a scan is believed of a scanner alone. */
+function judgeStatement({ predicateType, predicate }: Statement, voucher: Voucher, digest: Digest): readonly Worth[] {
+  const { name: signer, role, ...seen } = voucher;
+  const provenance = readProvenance(predicateType, predicate);
+  const value: Attestation = { signer, role, digest, predicateType, ...seen, ...provenance };
+  const attestation: Worth = { kind: "attestation", value: value as Verified<Attestation> };
+  if (predicateType !== COSIGN_VULN_PREDICATE) return [attestation];
+  if (role !== "scanner")
+    return [attestation, refusal("attestation", `an attestation of type vuln by ${signer}, whose role is ${role}`)];
+  const scan: ScanResult = { digest, source: `attestation by ${signer}`, ...readScanReport(predicate) };
+  return [attestation, { kind: "scan", value: scan as Verified<ScanResult> }];
 }
 
 function refusal(seen: "signature" | "attestation", why: string): Worth {

@@ -18,7 +18,7 @@ const statement = z.object({
 export type Statement = z.infer<typeof statement>;
 
 /** @throws {CodedError} EVIDENCE_MALFORMED */
-export function readStatement(envelope: DsseEnvelope): Statement {
+export function readStatement(envelope: Pick<DsseEnvelope, "payloadType" | "payload">): Statement {
   if (envelope.payloadType !== IN_TOTO)
     throw malformed(`payload type ${JSON.stringify(envelope.payloadType)} is not ${IN_TOTO}`);
   const result = statement.safeParse(readJson(envelope.payload));

@@ -1,0 +1,80 @@
+import type { KeyObject } from "node:crypto";
+import type { SigstoreRoot } from "../../policy/images/trust-root.ts";
+import { malformed } from "../claims/statement.ts";
+import { loadLibrary, type SigstoreLibrary } from "./library.ts";
+import { checkLogEntry, type LogWitness } from "./log-entry.ts";
+import type { SignedMaterial } from "./material.ts";
+import { checkTimestamp, type TimestampWitness } from "./timestamp.ts";
+import { readTrustedRoot, type SigstoreInstance } from "./trusted-root.ts";
+
+/** A trusted root ready to verify with; made once, its certificates are parsed at the first signature. */
+export interface SigstoreVerifier {
+  /**
+   * Verifies a signature with all that speaks for it, against this root.
+   *
+   *   one       signature, so that what the log and the timestamp are about is not a matter of choice
+   *   log       every entry is about this content, signature and signer, in a log of the root
+   *   time      every timestamp was granted
+   *   library   chain, SCTs, log signatures, proofs, timestamps, the signature itself
+   *   enough    as many logs and timestamps as the root requires, and a trusted time at which all keys were valid
+   *
+   * @param signer  the certificate's DER, or a key that needs no certificate
+   * @returns when the signature was made at the latest by, in milliseconds: the earliest trusted time, if there is any
+   * @throws on everything else, saying why
+   */
+  verify(material: SignedMaterial, signer: Buffer | KeyObject): Promise<number | undefined>;
+}
+
+/** @throws {CodedError} TRUST_ROOT_INVALID */
+export function sigstoreVerifier(root: SigstoreRoot, name: string): SigstoreVerifier {
+  const instance = readTrustedRoot(root, name);
+  let loading: Promise<SigstoreLibrary> | undefined;
+  return {
+    verify: async (material, signer) => {
+      loading ??= loadLibrary(instance);
+      return verifyWitnessed(await loading, instance, material, signer);
+    },
+  };
+}
+
+function verifyWitnessed(
+  library: SigstoreLibrary,
+  instance: SigstoreInstance,
+  material: SignedMaterial,
+  signer: Buffer | KeyObject,
+): number | undefined {
+  if (material.signatures.length !== 1)
+    throw malformed(`it has ${material.signatures.length} signatures, expected one`);
+  const logged = material.entries.map((entry) => checkLogEntry(entry, instance.logs, material, signer));
+  const stamps = material.timestamps.map((encoded) => ({ encoded, read: library.readTimestamp(encoded) }));
+  const stamped = stamps.map(({ encoded, read }) => checkTimestamp(encoded, read));
+  library.verify(
+    material,
+    stamps.map(({ read }) => read),
+    signer,
+  );
+  return enough(instance, logged, stamped, Buffer.isBuffer(signer));
+}
+
+function enough(
+  { requires }: SigstoreInstance,
+  logged: readonly LogWitness[],
+  stamped: readonly TimestampWitness[],
+  certified: boolean,
+): number | undefined {
+  const logs = new Set(logged.map(({ log }) => log.id)).size;
+  if (logs < requires.transparencyLog) throw malformed(`found ${logs} logs, expected ${requires.transparencyLog}`);
+  const authorities = new Set(stamped.map(({ authority }) => authority)).size;
+  if (authorities < requires.timestamps)
+    throw malformed(`found ${authorities} timestamp authorities, expected ${requires.timestamps}`);
+  const timesMs = [...logged.flatMap(({ integratedAtMs }) => integratedAtMs ?? []), ...stamped.map(({ atMs }) => atMs)];
+  if (timesMs.length === 0) {
+    if (certified) throw malformed("nothing that is trusted says when it was made");
+    return undefined;
+  }
+  for (const { log } of logged) {
+    if (timesMs.some((atMs) => atMs < log.validity.startMs || atMs > log.validity.endMs))
+      throw malformed(`log ${log.name} was not in use at that time`);
+  }
+  return Math.min(...timesMs);
+}
