@@ -45,8 +45,13 @@ function sigstoreRoot(name: string, path: string, roots: TrustRoots): SigstoreRo
 function notaryRoot(name: string, path: string, roots: TrustRoots): NotaryRoot | Unresolved {
   const store = roots.get(name)?.notary;
   if (store === undefined) return unresolved(name, path, roots, "notary");
-  const { certificates, timestampAuthorities } = store;
-  return { certificates, ...(timestampAuthorities === undefined ? {} : { timestampAuthorities }) };
+  const { certificates, signingAuthorities, timestampAuthorities, verifyTimestamp } = store;
+  return {
+    ...(certificates === undefined ? {} : { certificates }),
+    ...(signingAuthorities === undefined ? {} : { signingAuthorities }),
+    ...(timestampAuthorities === undefined ? {} : { timestampAuthorities }),
+    verifyTimestamp,
+  };
 }
 
 function unresolved(name: string, path: string, roots: TrustRoots, wanted: "sigstore" | "notary"): Unresolved {

@@ -54,12 +54,28 @@ const sigstore = z.strictObject({
     .describe("How much of the root must have vouched for one signature."),
 });
 
-const notary = z.strictObject({
-  certificates: certificatesField.describe("PEM certificates of the authorities that issue signing certificates."),
-  timestampAuthorities: certificatesField
-    .optional()
-    .describe("PEM certificates of the authorities that issue RFC 3161 timestamps."),
-});
+const notary = z
+  .strictObject({
+    certificates: certificatesField
+      .optional()
+      .describe("PEM certificates of the authorities that issue signing certificates."),
+    signingAuthorities: certificatesField
+      .optional()
+      .describe("PEM certificates of services that sign for others and are believed about the time, too."),
+    timestampAuthorities: certificatesField
+      .optional()
+      .describe("PEM certificates of the authorities that issue RFC 3161 timestamps."),
+    verifyTimestamp: z
+      .enum(["always", "afterCertExpiry"])
+      .default("always")
+      .describe(
+        "With timestampAuthorities: whether signatures need a timestamp even while their certificate is valid.",
+      ),
+  })
+  .refine((one) => one.certificates !== undefined || one.signingAuthorities !== undefined, {
+    path: ["certificates"],
+    message: "expected certificates or signingAuthorities",
+  });
 
 const spec = z
   .strictObject({
@@ -87,8 +103,10 @@ export interface SigstoreRoot {
 
 /** Whom to believe about Notary Project signatures; PEM, with no line but those of certificates. */
 export interface NotaryRoot {
-  readonly certificates: string;
+  readonly certificates?: string;
+  readonly signingAuthorities?: string;
   readonly timestampAuthorities?: string;
+  readonly verifyTimestamp?: "always" | "afterCertExpiry";
 }
 
 /** The Sigstore root that ships with Outrider; no TrustRoot may take its name. */

@@ -141,7 +141,8 @@ function readIsCa(value: DerValue): boolean {
   return first?.tag === TAG.boolean && readBoolean(first);
 }
 
-function readNamedBits(value: DerValue): ReadonlySet<number> {
+/** The numbers of the bits that are set, as in KeyUsage. @throws {CodedError} DER_INVALID */
+export function readNamedBits(value: DerValue): ReadonlySet<number> {
   const { bytes, unusedBits } = readBitString(value);
   const bits = Array.from({ length: bytes.length * 8 - unusedBits }, (_, bit) => bit);
   return new Set(bits.filter((bit) => ((bytes[bit >> 3] ?? 0) & (0x80 >> (bit & 7))) !== 0));
