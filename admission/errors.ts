@@ -21,6 +21,38 @@ export const ADMISSION_ERRORS = {
     means: "an annotation that configures the sidecar is not a Kubernetes quantity",
     fix: 'write a quantity such as "100m" or "64Mi"',
   },
+  SIDECAR_VOLUME_TAKEN: {
+    means: "a container mounts a volume that belongs to the sidecar, and could read its token or change what it keeps",
+    fix: "remove the mount",
+  },
+  SIDECAR_NAME_TAKEN: {
+    means: "a container that is not the sidecar has its name",
+    fix: "rename the container",
+  },
+  SIDECAR_TARGETED: {
+    means: "a debug container wants to enter the sidecar's process namespace",
+    fix: "target one of the application's containers",
+  },
+  SIDECAR_PROBE: {
+    means: "a probe or hook cannot be made by the sidecar: its port belongs to sidecars, or it is over a limit",
+    fix: "correct the probe the message names",
+  },
+  SIDECAR_PROBE_DIRECT: {
+    means: "a probe does not go through the sidecar; with strict mutual TLS the kubelet cannot make it",
+    fix: "let the webhook be called again after others have changed the pod (reinvocationPolicy: IfNeeded)",
+  },
+  SIDECAR_MISSING: {
+    means: "a policy wants the sidecar in this pod and it is not there",
+    fix: "create the pod again, and check that the mutating webhook is registered",
+  },
+  SIDECAR_ALTERED: {
+    means: "the pod's sidecar, or a volume of it, is not as it was injected",
+    fix: "keep other webhooks and kubectl set image away from the sidecar",
+  },
+  SIDECAR_OPT_OUT: {
+    means: "a pod does without the sidecar where the policy refuses that",
+    fix: "remove the annotation or field the message names, or set optOut: allowed in the policy",
+  },
   REGO_VIOLATION: { means: "a Rego rule of the policy found something", fix: "follow the fix in the message" },
   REGO_FAILED: {
     means: "a Rego rule could not be evaluated; a failing built-in counts, too",

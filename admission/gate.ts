@@ -2,6 +2,7 @@ import type { Clock } from "../core/base/clock.ts";
 import type { ImagePolicy } from "../core/policy/images/image-policy-schema.ts";
 import { extract } from "./containers.ts";
 import { type EvidenceSources, gather } from "./evidence.ts";
+import { holdSidecar } from "./hold-sidecar.ts";
 import { judge, type Verdict } from "./judge.ts";
 import type { ReviewRequest } from "./review.ts";
 import { rulesFor } from "./rules.ts";
@@ -14,6 +15,8 @@ export interface GateDeps {
   readonly clock: Clock;
   /** The injected sidecar's reference, where the gate's own configuration vouches for it. */
   readonly trustedImage?: string;
+  /** The sidecar that /mutate injects, pinned by digest; absent when the gate injects nothing. */
+  readonly sidecarImage?: string;
 }
 
 /**
@@ -23,6 +26,7 @@ export interface GateDeps {
  *   rules     the policies, levels and Rego rules that have a say here
  *   gather    evidence about each new image, and what Rego finds; the only step that waits
  *   judge     evidence + rules + time; pure
+ *   hold      the final Pod to the sidecar it was given
  *
  * Any step may throw; `refuse` is the one place that turns an error into a refusal. There is no other way out.
  *
@@ -38,5 +42,6 @@ export async function gate(
   const subject = extract(request);
   const rules = rulesFor(subject, deps.policies(), deps.namespaceLabels(subject.namespace), deps.trustedImage);
   const evidence = await gather(subject, rules, deps.sources, signal);
-  return judge(subject, rules, evidence, { nowMs: deps.clock(), pinned });
+  const verdict = judge(subject, rules, evidence, { nowMs: deps.clock(), pinned });
+  return pinned ? holdSidecar(verdict, request, deps.sidecarImage) : verdict;
 }

@@ -60,10 +60,10 @@ export async function startAdmission(
     namespaceLabels: namespacesFor(config, log, keep),
     sources,
     clock: systemClock,
+    ...(config.sidecar === undefined ? {} : { sidecarImage: config.sidecar.image }),
     ...(config.sidecar?.verify === false ? { trustedImage: config.sidecar.image } : {}),
   };
-  const sidecarImage = config.sidecar === undefined ? {} : { sidecarImage: config.sidecar.image };
-  const doors = createDoors({ gate, ...sidecarImage, witnesses: { log, metrics, tracing, decisions, events } });
+  const doors = createDoors({ gate, witnesses: { log, metrics, tracing, decisions, events } });
   const notReady = () => (policies.lastError() === undefined ? [] : [`policies: ${policies.lastError()?.message}`]);
   const server = keep(
     await startReviewServer({ listen: config.listen, certificate: serving.current(), doors, metrics, notReady }),

@@ -1,3 +1,4 @@
+import { outcomeOf } from "./answer/outcome.ts";
 import { plainPart } from "./answer/plain-text.ts";
 import { type GateDeps, gate } from "./gate.ts";
 import { injectSidecar } from "./inject.ts";
@@ -15,23 +16,17 @@ export interface Mutation {
 }
 
 /**
- * Pins every image whose digest is known, and gives the pod its sidecar where it would be admitted. One that would not
- * gets no sidecar, so that /validate names places as its author wrote them. Only a pod that cannot have the sidecar it
- * must have is refused here.
- *
- * @param sidecarImage  pinned by digest; absent when the gate injects nothing
+ * Pins every image whose digest is known, and gives the pod its sidecar where it may be admitted: what could not be
+ * found out now may be by the time /validate asks. One that is denied gets no sidecar, so that /validate names places
+ * as its author wrote them. Only a pod that cannot have the sidecar it must have is refused here.
  */
-export async function mutate(
-  request: ReviewRequest,
-  deps: GateDeps,
-  sidecarImage: string | undefined,
-  signal: AbortSignal,
-): Promise<Mutation> {
+export async function mutate(request: ReviewRequest, deps: GateDeps, signal: AbortSignal): Promise<Mutation> {
   const verdict = await gate(request, deps, false, signal);
   const pins = pinImages(verdict);
-  if (!isAdmitted(verdict)) return { verdict, operations: pins, warnings: [], left: true };
-  const { operations, warnings, refused } = injectSidecar(verdict, sidecarImage);
-  if (refused === undefined) return { verdict, operations: [...pins, ...operations], warnings, left: false };
+  const left = !isAdmitted(verdict);
+  if (outcomeOf(verdict) === "deny") return { verdict, operations: pins, warnings: [], left };
+  const { operations, warnings, refused } = injectSidecar(verdict, deps.sidecarImage);
+  if (refused === undefined) return { verdict, operations: [...pins, ...operations], warnings, left };
   return {
     verdict: { ...verdict, parts: [...verdict.parts, plainPart(refused)] },
     operations: [],

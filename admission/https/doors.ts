@@ -21,8 +21,6 @@ export interface Witnesses {
 
 export interface DoorDeps {
   readonly gate: GateDeps;
-  /** Pinned by digest; absent when the gate injects nothing. */
-  readonly sidecarImage?: string;
   readonly witnesses: Witnesses;
 }
 
@@ -38,7 +36,7 @@ export function createDoors(deps: DoorDeps): Readonly<Record<Door, Answer>> {
         return { verdict, operations: [], warnings: [], left: false };
       }),
     mutate: (request, signal, traceparent) =>
-      answer("mutate", request, deps, traceparent, () => mutate(request, deps.gate, deps.sidecarImage, signal)),
+      answer("mutate", request, deps, traceparent, () => mutate(request, deps.gate, signal)),
   };
 }
 

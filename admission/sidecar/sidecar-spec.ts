@@ -1,4 +1,6 @@
 import type { JsonObject } from "../../core/policy/pods/pod-spec.ts";
+import { formatProbeTable, PROBE_PORT, PROBE_TABLE_VARIABLE } from "../../core/wire/probe-table.ts";
+import type { ProbeEntries } from "./probes.ts";
 
 export const SIDECAR_NAME = "outrider-sidecar";
 /** The user the sidecar runs as, and nothing else in a pod may. */
@@ -12,10 +14,16 @@ export interface SidecarResources {
 }
 
 const VOLUME = { identity: "outrider-identity", config: "outrider-config", state: "outrider-state" } as const;
-const ADMIN_PORT = 15_020;
+/** How long the sidecar may take to its first certificate, configuration and policy, in seconds. */
+const START_SECONDS = 60;
 
-/** The injected container; it meets the restricted Pod Security level. */
-export function sidecarContainer(image: string, resources: SidecarResources): JsonObject {
+/**
+ * The injected container; it meets the restricted Pod Security level. It is asked how it does on the one port that the
+ * kubelet reaches without an identity; the other containers start once it is ready, and a drain makes the pod unready.
+ *
+ * @param probes  of the application, which the sidecar makes for the kubelet
+ */
+export function sidecarContainer(image: string, resources: SidecarResources, probes: ProbeEntries = {}): JsonObject {
   return {
     name: SIDECAR_NAME,
     image,
@@ -26,17 +34,21 @@ export function sidecarContainer(image: string, resources: SidecarResources): Js
       fieldEnv("OUTRIDER_POD_NAMESPACE", "metadata.namespace"),
       fieldEnv("OUTRIDER_POD_UID", "metadata.uid"),
       fieldEnv("OUTRIDER_POD_IP", "status.podIP"),
+      { name: PROBE_TABLE_VARIABLE, value: formatProbeTable(probes) },
     ],
     resources,
     securityContext: {
       runAsUser: SIDECAR_UID,
+      runAsGroup: SIDECAR_UID,
       runAsNonRoot: true,
       readOnlyRootFilesystem: true,
       allowPrivilegeEscalation: false,
       capabilities: { drop: ["ALL"] },
       seccompProfile: { type: "RuntimeDefault" },
     },
-    startupProbe: { httpGet: { path: "/readyz", port: ADMIN_PORT }, periodSeconds: 1, failureThreshold: 60 },
+    startupProbe: { httpGet: ask("/readyz"), periodSeconds: 1, failureThreshold: START_SECONDS },
+    readinessProbe: { httpGet: ask("/readyz"), periodSeconds: 2, failureThreshold: 2 },
+    livenessProbe: { httpGet: ask("/healthz"), periodSeconds: 10, failureThreshold: 3 },
     volumeMounts: [
       { name: VOLUME.identity, mountPath: "/var/run/outrider/identity", readOnly: true },
       { name: VOLUME.config, mountPath: "/etc/outrider/config", readOnly: true },
@@ -56,6 +68,13 @@ export function sidecarVolumes(): JsonObject[] {
     { name: VOLUME.config, configMap: { name: "outrider-sidecar" } },
     { name: VOLUME.state, emptyDir: { medium: "Memory", sizeLimit: "16Mi" } },
   ];
+}
+
+/** Names of the volumes, which nothing but the sidecar may mount. */
+export const SIDECAR_VOLUMES: readonly string[] = Object.values(VOLUME);
+
+function ask(path: string): JsonObject {
+  return { path, port: PROBE_PORT };
 }
 
 function fieldEnv(name: string, fieldPath: string): JsonObject {

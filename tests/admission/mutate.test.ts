@@ -87,9 +87,9 @@ describe("an admitted pod gets its sidecar", () => {
     });
 
     it("but ours stays, with what the API server fills in", async () => {
-      const env = (ours()["env"] as { valueFrom: { fieldRef: object } }[]).map((one) => ({
+      const env = (ours()["env"] as { valueFrom?: { fieldRef: object } }[]).map(({ valueFrom, ...one }) => ({
         ...one,
-        valueFrom: { fieldRef: { apiVersion: "v1", ...one.valueFrom.fieldRef } },
+        ...(valueFrom === undefined ? {} : { valueFrom: { fieldRef: { apiVersion: "v1", ...valueFrom.fieldRef } } }),
       }));
       const account = { name: "kube-api-access-x", mountPath: "/var/run/secrets/kubernetes.io/serviceaccount" };
       const volumeMounts = [...(ours()["volumeMounts"] as object[]), account];
