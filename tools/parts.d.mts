@@ -5,6 +5,7 @@ type PartName =
   | "trivy"
   | "bolt-write"
   | "referrers-registry"
+  | "pod-security-oracle"
   | "docker-registry"
   | "prometheus"
   | "promtool"
