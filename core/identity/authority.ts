@@ -7,7 +7,7 @@ import { type CertificateRequest, readCertificateRequest } from "../wire/x509/re
 import { IDENTITY_ERRORS, type IdentityCode } from "./errors.ts";
 import { type IssuedCertificate, type LeafRequest, signLeaf } from "./leaf.ts";
 import { createRoot, type Root, signingRoot } from "./root.ts";
-import { loadRoots, saveRoots } from "./root-store.ts";
+import { folderOfRoots, type RootStore } from "./root-store.ts";
 
 /** How long a root lives, and how long before its end the next one takes over, in milliseconds. */
 export const ROOT_TTL_MS = 365 * DAY_MS;
@@ -41,18 +41,27 @@ export interface Authority {
 
 export interface AuthorityOptions {
   readonly trustDomain: string;
-  readonly stateDir: string;
+  /** Where the roots are kept: a folder of this machine, or wherever the caller does. */
+  readonly stateDir: string | RootStore;
   /** The longest life of a leaf: how long an old root stays in the bundle. */
   readonly certificateTtlMs: number;
   readonly clock: Clock;
+  /** Life of a root, a year unless said; the next one is published when a sixth of it is left. */
+  readonly rootTtlMs?: number;
+  /**
+   * How long a new root is published before it signs. Unless said, as long as the longest-lived leaf: peers that learn of
+   * roots when they renew have then all done so.
+   */
+  readonly learnMs?: number;
 }
 
 /** Opens the authority kept in `stateDir`, or makes its first root. @throws {CodedError} IDENTITY_FILE, FILE_NOT_USABLE, DISK_FULL */
 export function createAuthority(options: AuthorityOptions): Authority {
-  const { trustDomain, stateDir, certificateTtlMs, clock } = options;
-  let roots = loadRoots(stateDir, trustDomain);
+  const { trustDomain, stateDir, certificateTtlMs, clock, rootTtlMs = ROOT_TTL_MS } = options;
+  const store = typeof stateDir === "string" ? folderOfRoots(stateDir, trustDomain) : stateDir;
+  let roots = store.load();
   const save = (next: readonly Root[]) => {
-    saveRoots(stateDir, next);
+    store.save(next);
     roots = next;
   };
   const rotate = () => {
@@ -64,11 +73,11 @@ export function createAuthority(options: AuthorityOptions): Authority {
     const before = roots;
     const kept = keepLive(roots, clock());
     if (kept.length < roots.length || kept.some((root, index) => root !== roots[index])) save(kept);
-    if (hasEnded(roots, clock())) save([createRoot(trustDomain, clock(), ROOT_TTL_MS, clock()), ...roots]);
-    if (isDue(roots, clock())) rotate();
+    if (hasEnded(roots, clock())) save([createRoot(trustDomain, clock(), rootTtlMs, clock()), ...roots]);
+    if (isDue(roots, clock(), rootTtlMs)) rotate();
     return roots.length !== before.length || roots[0]?.name !== before[0]?.name;
   };
-  if (roots.length === 0) save([createRoot(trustDomain, clock(), ROOT_TTL_MS, clock())]);
+  if (roots.length === 0) save([createRoot(trustDomain, clock(), rootTtlMs, clock())]);
   else maintain(); // what came due while nobody ran
   if (longestTtlMs(roots) < certificateTtlMs) save(roots.map((root) => ({ ...root, longestTtlMs: certificateTtlMs })));
   return {
@@ -81,13 +90,15 @@ export function createAuthority(options: AuthorityOptions): Authority {
   };
 }
 
-function rotated(roots: readonly Root[], { trustDomain, certificateTtlMs, clock }: AuthorityOptions) {
+function rotated(roots: readonly Root[], options: AuthorityOptions) {
+  const { trustDomain, certificateTtlMs, clock, rootTtlMs = ROOT_TTL_MS } = options;
   const nowMs = clock();
   if (isRotating(roots, nowMs) || roots.length >= MOST_LIVE_ROOTS) throw rotationBusy(roots);
-  const signsFromMs = nowMs + Math.max(certificateTtlMs, longestTtlMs(roots)) + CLOCK_MARGIN_MS;
+  const untilRenewedMs = Math.max(certificateTtlMs, longestTtlMs(roots)) + CLOCK_MARGIN_MS;
+  const signsFromMs = nowMs + (options.learnMs ?? untilRenewedMs);
   const retireAtMs = signsFromMs + certificateTtlMs + CLOCK_MARGIN_MS;
   const old = roots.map((root) => ({ ...root, retireAtMs: root.retireAtMs ?? retireAtMs }));
-  const next = { ...createRoot(trustDomain, nowMs, ROOT_TTL_MS, signsFromMs), longestTtlMs: certificateTtlMs };
+  const next = { ...createRoot(trustDomain, nowMs, rootTtlMs, signsFromMs), longestTtlMs: certificateTtlMs };
   return { signsFromMs, roots: [next, ...old] };
 }
 
@@ -100,9 +111,9 @@ function isRotating(roots: readonly Root[], nowMs: number): boolean {
   return roots.some((root) => root.signsFromMs > nowMs);
 }
 
-function isDue(roots: readonly Root[], nowMs: number): boolean {
+function isDue(roots: readonly Root[], nowMs: number, rootTtlMs: number): boolean {
   if (isRotating(roots, nowMs) || roots.length >= MOST_LIVE_ROOTS) return false;
-  return signingRoot(roots, nowMs).notAfterMs - nowMs < ROOT_RENEWAL_MS;
+  return signingRoot(roots, nowMs).notAfterMs - nowMs < rootTtlMs * (ROOT_RENEWAL_MS / ROOT_TTL_MS);
 }
 
 /** Nothing the signing root signs is valid any more: nobody can be cut off by a new one at once. */

@@ -27,19 +27,39 @@ const rootsFile = z.strictObject({
     .min(1, "expected at least one root"),
 });
 
+/** Where an authority's roots are kept. */
+export interface RootStore {
+  /** None where there are none yet. What cannot be read throws: a new root in its place would be one nobody trusts. */
+  load(): readonly Root[];
+  save(roots: readonly Root[]): void;
+}
+
+/** @throws {CodedError} IDENTITY_FILE, CONFIG_INVALID, FILE_NOT_USABLE, DISK_FULL */
+export function folderOfRoots(stateDir: string, trustDomain: string): RootStore {
+  return { load: () => loadRoots(stateDir, trustDomain), save: (roots) => saveRoots(stateDir, roots) };
+}
+
 /**
  * The roots kept in a folder, none when it has none yet. What is there must be whole: a new root in its place would
  * be one that no workload trusts.
  *
  * @throws {CodedError} IDENTITY_FILE, CONFIG_INVALID, FILE_NOT_USABLE
  */
-export function loadRoots(stateDir: string, trustDomain: string): readonly Root[] {
+function loadRoots(stateDir: string, trustDomain: string): readonly Root[] {
   const file = join(stateDir, ROOTS_FILE);
   const text = readIfThere(file);
-  if (text === undefined) return [];
-  const { roots } = validate(rootsFile, parsed(text, file), file);
-  for (const root of roots) checkRoot(root, trustDomain, file);
+  return text === undefined ? [] : parseRoots(text, file, trustDomain);
+}
+
+/** The text that `renderRoots` wrote. @param source  for messages @throws {CodedError} IDENTITY_FILE, CONFIG_INVALID */
+export function parseRoots(text: string, source: string, trustDomain: string): readonly Root[] {
+  const { roots } = validate(rootsFile, parsed(text, source), source);
+  for (const root of roots) checkRoot(root, trustDomain, source);
   return roots;
+}
+
+export function renderRoots(roots: readonly Root[]): string {
+  return `${JSON.stringify({ roots }, undefined, 2)}\n`;
 }
 
 /** Only "there is no such file" means a new authority. */
@@ -82,11 +102,11 @@ function faultOf({ certificatePem, keyPem, notAfterMs }: Root, trustDomain: stri
 }
 
 /** Replaces the file in one step, readable by its owner alone. @throws {CodedError} DISK_FULL, FILE_NOT_USABLE */
-export function saveRoots(stateDir: string, roots: readonly Root[]): void {
+function saveRoots(stateDir: string, roots: readonly Root[]): void {
   try {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   } catch (thrown) {
     throw codedSystemError(thrown, stateDir);
   }
-  writeFileAtomically(join(stateDir, ROOTS_FILE), `${JSON.stringify({ roots }, undefined, 2)}\n`, OWNER_ONLY);
+  writeFileAtomically(join(stateDir, ROOTS_FILE), renderRoots(roots), OWNER_ONLY);
 }
