@@ -1,6 +1,6 @@
 import { asError } from "../base/errors.ts";
 import type { Digest, Discovered } from "../policy/evidence.ts";
-import type { Artifact } from "./claims/artifact.ts";
+import type { Artifact, ReceivedAs } from "./claims/artifact.ts";
 import { artifactOf, dedupe, type EvidenceLayer, evidenceLayers, type Note, withinBudget } from "./discovery/layers.ts";
 import { ARTIFACTS_PER_IMAGE, REQUESTS_PER_IMAGE } from "./limits.ts";
 import type { Descriptor, Manifest } from "./manifest.ts";
@@ -21,6 +21,8 @@ interface Target {
   readonly client: RegistryClient;
   readonly repository: Repository;
   readonly digest: Digest;
+  /** How the manifest of that digest was received, where it is known. */
+  readonly received?: ReceivedAs;
   readonly signal: AbortSignal;
 }
 
@@ -94,7 +96,7 @@ async function readLayers(target: Target, layers: readonly EvidenceLayer[], log:
         log.notes.push("an artifact whose bytes are gone");
         return undefined;
       }
-      return artifactOf(layer, bytes);
+      return artifactOf(layer, bytes, target.received);
     }),
   );
   return read.filter((artifact) => artifact !== undefined);

@@ -1,5 +1,6 @@
-import type { Authority, KeylessAuthority, NotaryAuthority } from "../policy/images/authority.ts";
+import type { Authority, KeylessAuthority } from "../policy/images/authority.ts";
 import { type TrustedKey, trustedKeys } from "./keys.ts";
+import { type NotaryStore, notaryStore } from "./notary/store.ts";
 import { type TrustedIdentity, trustedIdentity } from "./sigstore/identity.ts";
 import { type SigstoreVerifier, sigstoreVerifier } from "./sigstore/witnessed.ts";
 
@@ -7,7 +8,7 @@ import { type SigstoreVerifier, sigstoreVerifier } from "./sigstore/witnessed.ts
 export interface Trust {
   readonly keys: readonly TrustedKey[];
   readonly keyless: readonly TrustedInstance[];
-  readonly notary: readonly NotaryAuthority[];
+  readonly notary: readonly NotaryStore[];
 }
 
 /** One Sigstore instance and the identities believed by its word: a signature is verified once for all of them. */
@@ -25,7 +26,7 @@ export function parseTrust(authorities: readonly Authority[]): Trust {
   return {
     keys: trustedKeys(authorities.filter((one) => "key" in one)),
     keyless: trustedInstances(authorities.filter((one) => "keyless" in one)),
-    notary: authorities.filter((one) => "notary" in one),
+    notary: authorities.filter((one) => "notary" in one).map(notaryStore),
   };
 }
 

@@ -1,12 +1,14 @@
+import { type Clock, systemClock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Attestation, Digest, Discovered, ScanResult, Signature, Verified } from "../policy/evidence.ts";
 import type { Artifact } from "./claims/artifact.ts";
 import { readProvenance } from "./claims/provenance.ts";
 import { readScanReport } from "./claims/scan-report.ts";
 import { readSimpleSigning } from "./claims/simple-signing.ts";
-import { isAbout, malformed, readStatement, type Statement } from "./claims/statement.ts";
+import { isAbout, readStatement, type Statement } from "./claims/statement.ts";
 import { DESCRIBED_LIMIT_BYTES } from "./limits.ts";
 import { COSIGN_SIGN_PREDICATE, COSIGN_VULN_PREDICATE } from "./media-types.ts";
+import { type NotaryWorth, verifyNotary } from "./notary/verify-notary.ts";
 import type { SignedMaterial } from "./sigstore/material.ts";
 import { openBundle } from "./sigstore/open-bundle.ts";
 import { openEnvelope, openSimple } from "./sigstore/open-cosign.ts";
@@ -34,9 +36,10 @@ export async function verifyArtifact(
   artifact: Discovered<Artifact>,
   digest: Digest,
   trust: Trust,
+  clock: Clock = systemClock,
 ): Promise<readonly Worth[]> {
   try {
-    if (artifact.kind === "notary") throw malformed("a Notary Project signature, which is not read yet");
+    if (artifact.kind === "notary") return verifyNotary(artifact, digest, trust.notary, clock()).map(asWorth);
     const material = open(artifact);
     const vouched = await whoVouches(material, trust);
     if (vouched.kind === "nobody") return [unvouched(material, vouched.by)];
@@ -46,6 +49,11 @@ export async function verifyArtifact(
     const seen = artifact.kind === "simple" || artifact.kind === "notary" ? "signature" : "attestation";
     return [refusal(seen, `${article(seen)} that cannot be read (${messageOf(thrown).slice(0, 120)})`)];
   }
+}
+
+function asWorth(worth: NotaryWorth): Worth {
+  if (worth.kind === "refused") return refusal("signature", worth.why);
+  return { kind: "signature", value: worth.value as Verified<Signature> };
 }
 
 /** A scan that our own scanner made and stored for this digest: trusted because nobody else writes that store. */

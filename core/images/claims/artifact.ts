@@ -10,7 +10,19 @@ export type Artifact =
   | { readonly kind: "simple"; readonly bytes: Uint8Array; readonly signature: string; readonly material?: Material }
   | { readonly kind: "bundle"; readonly bytes: Uint8Array }
   | { readonly kind: "envelope"; readonly bytes: Uint8Array; readonly material?: Material }
-  | { readonly kind: "notary"; readonly bytes: Uint8Array; readonly mediaType: NotaryEnvelopeType };
+  | {
+      readonly kind: "notary";
+      readonly bytes: Uint8Array;
+      readonly mediaType: NotaryEnvelopeType;
+      readonly target?: ReceivedAs;
+    };
+
+/** What the manifest that this is attached to is called by its registry, and how long it is: Notary signs both. */
+export interface ReceivedAs {
+  readonly mediaType: string;
+  /** In bytes. */
+  readonly size: number;
+}
 
 /** @see notaryproject/specifications specs/signature-specification.md, "Supported Signature Envelopes" */
 export const NOTARY_ENVELOPE_TYPES = ["application/jose+json", "application/cose"] as const;

@@ -1,5 +1,11 @@
 import type { Discovered } from "../../policy/evidence.ts";
-import { type Artifact, type Material, NOTARY_ENVELOPE_TYPES, type NotaryEnvelopeType } from "../claims/artifact.ts";
+import {
+  type Artifact,
+  type Material,
+  NOTARY_ENVELOPE_TYPES,
+  type NotaryEnvelopeType,
+  type ReceivedAs,
+} from "../claims/artifact.ts";
 import {
   ARTIFACTS_PER_IMAGE,
   ATTESTATION_LIMIT_BYTES,
@@ -81,11 +87,11 @@ export function withinBudget(layers: readonly EvidenceLayer[], note: Note): Evid
 }
 
 /** The artifact of a layer whose bytes were read: everything a verifier needs, and none of it believed. */
-export function artifactOf({ kind, descriptor }: EvidenceLayer, bytes: Uint8Array): Discovered<Artifact> {
-  return plainArtifact(kind, descriptor, bytes) as Discovered<Artifact>;
+export function artifactOf(layer: EvidenceLayer, bytes: Uint8Array, target?: ReceivedAs): Discovered<Artifact> {
+  return plainArtifact(layer, bytes, target) as Discovered<Artifact>;
 }
 
-function plainArtifact(kind: Artifact["kind"], descriptor: Descriptor, bytes: Uint8Array): Artifact {
+function plainArtifact({ kind, descriptor }: EvidenceLayer, bytes: Uint8Array, target?: ReceivedAs): Artifact {
   switch (kind) {
     case "simple":
       return { kind, bytes, signature: signatureOf(descriptor), ...materialOf(descriptor) };
@@ -94,7 +100,7 @@ function plainArtifact(kind: Artifact["kind"], descriptor: Descriptor, bytes: Ui
     case "bundle":
       return { kind, bytes };
     case "notary":
-      return { kind, bytes, mediaType: descriptor.mediaType as NotaryEnvelopeType };
+      return { kind, bytes, mediaType: descriptor.mediaType as NotaryEnvelopeType, ...(target && { target }) };
   }
 }
 

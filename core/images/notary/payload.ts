@@ -1,15 +1,12 @@
 import { z } from "zod";
 import type { Digest } from "../../policy/evidence.ts";
 import { readStrictJson } from "../../wire/json.ts";
+import type { ReceivedAs } from "../claims/artifact.ts";
 import { isDigest } from "../digest.ts";
 import { quoted, refuse } from "./refusal.ts";
 
-/** The image as we received it: what its registry calls it and how many bytes hashed to the digest. */
-export interface Target {
-  readonly digest: Digest;
-  readonly mediaType?: string;
-  readonly sizeBytes?: number;
-}
+/** The image as we received it; what its registry calls it and its length are left out where nobody looked. */
+export type SignedTarget = { readonly digest: Digest } & Partial<ReceivedAs>;
 
 const payload = z.looseObject({
   targetArtifact: z.looseObject({
@@ -25,13 +22,13 @@ const payload = z.looseObject({
  * @throws {Refused}
  * @see notaryproject/specifications specs/signature-specification.md, "Payload"
  */
-export function judgePayload(bytes: Uint8Array, target: Target): void {
+export function judgePayload(bytes: Uint8Array, target: SignedTarget): void {
   const { mediaType, digest, size } = readTarget(bytes);
   if (digest !== target.digest) refuse(`a signature over another image, ${digest}`, target.digest);
   if (target.mediaType !== undefined && mediaType !== target.mediaType)
     refuse(`a signature over a ${quoted(mediaType)}`, `${quoted(target.mediaType)}, as the registry serves it`);
-  if (target.sizeBytes !== undefined && size !== target.sizeBytes)
-    refuse(`a signature over ${size} bytes`, `${target.sizeBytes}, as the registry serves it`);
+  if (target.size !== undefined && size !== target.size)
+    refuse(`a signature over ${size} bytes`, `${target.size}, as the registry serves it`);
 }
 
 function readTarget(bytes: Uint8Array): z.output<typeof payload>["targetArtifact"] {

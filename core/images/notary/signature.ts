@@ -1,10 +1,10 @@
 import type { NotaryEnvelopeType } from "../claims/artifact.ts";
+import { SIGNATURE_LIMIT_BYTES } from "../limits.ts";
 import { algorithmOf, signedByKey } from "./algorithms.ts";
 import { judgeAttributes, type SignedAttributes } from "./attributes.ts";
 import { openCose } from "./cose.ts";
 import type { Envelope } from "./envelope.ts";
 import { openJws } from "./jws.ts";
-import { NOTARY_ENVELOPE_LIMIT_BYTES } from "./limits.ts";
 import { quoted, refuse } from "./refusal.ts";
 import { type Certificate, readCertificate } from "./x509/certificate.ts";
 import { type Chain, judgeSigningChain } from "./x509/chain.ts";
@@ -40,8 +40,8 @@ export function readNotarySignature(bytes: Uint8Array, mediaType: NotaryEnvelope
 }
 
 function openEnvelope(bytes: Uint8Array, mediaType: NotaryEnvelopeType): Envelope {
-  if (bytes.byteLength > NOTARY_ENVELOPE_LIMIT_BYTES)
-    refuse(`an envelope of ${bytes.byteLength} bytes`, `${NOTARY_ENVELOPE_LIMIT_BYTES} at most`);
+  if (bytes.byteLength > SIGNATURE_LIMIT_BYTES)
+    refuse(`an envelope of ${bytes.byteLength} bytes`, `${SIGNATURE_LIMIT_BYTES} at most`);
   return mediaType === "application/cose" ? openCose(bytes) : openJws(bytes);
 }
 

@@ -2,7 +2,7 @@ import { messageOf } from "../../base/errors.ts";
 import type { Digest, Discovered, Signature } from "../../policy/evidence.ts";
 import type { Artifact } from "../claims/artifact.ts";
 import { judgeIdentity } from "./identities.ts";
-import { judgePayload, type Target } from "./payload.ts";
+import { judgePayload, type SignedTarget } from "./payload.ts";
 import { quoted, Refused, refuse } from "./refusal.ts";
 import { type NotarySignature, readNotarySignature } from "./signature.ts";
 import type { NotaryStore } from "./store.ts";
@@ -32,20 +32,21 @@ export type NotaryWorth =
  */
 export function verifyNotary(
   artifact: Discovered<NotaryArtifact>,
-  target: Target,
+  digest: Digest,
   stores: readonly NotaryStore[],
   nowMs: number,
 ): readonly NotaryWorth[] {
   try {
     const signature = readNotarySignature(artifact.bytes, artifact.mediaType);
     if (stores.length === 0) return [refusal(byWhom(signature), "no authority of the policy has a Notary trust store")];
+    const target = { digest, ...artifact.target };
     return stores.map((store) => verifyFor(signature, target, store, nowMs));
   } catch (thrown) {
     return [refusal("a Notary signature", reasonOf(thrown))];
   }
 }
 
-function verifyFor(signature: NotarySignature, target: Target, store: NotaryStore, nowMs: number): NotaryWorth {
+function verifyFor(signature: NotarySignature, target: SignedTarget, store: NotaryStore, nowMs: number): NotaryWorth {
   try {
     judgeStore(signature, store);
     judgeIdentity(signature.chain[0], store.identities);

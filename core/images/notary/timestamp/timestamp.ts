@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { constants, createHash, type KeyObject, verify } from "node:crypto";
 import { messageOf } from "../../../base/errors.ts";
 import { children, type DerValue, expectTag, readTime, TAG } from "../../../wire/x509/der.ts";
-import { CHAIN_LIMIT, TIMESTAMP_LIMIT_BYTES } from "../limits.ts";
+import { CHAIN_LIMIT } from "../limits.ts";
 import { atTime, Refused, refuse } from "../refusal.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { type Chain, isIssuedBy, judgeTimestampChain, named } from "../x509/chain.ts";
@@ -39,8 +39,6 @@ const JUDGED: readonly string[] = ["2.5.29.15", "2.5.29.19", "2.5.29.37"];
  * @see notaryproject/specifications specs/trust-store-trust-policy.md, "Validate Trusted Timestamp"; RFC 3161
  */
 export function verifyTimestamp(token: Uint8Array, about: Uint8Array, roots: readonly Certificate[]): TimeRange {
-  if (token.byteLength > TIMESTAMP_LIMIT_BYTES)
-    refuse(`a timestamp of ${token.byteLength} bytes`, `${TIMESTAMP_LIMIT_BYTES} at most`);
   try {
     const read = readSignedToken(token);
     const range = readTimestamp(read.content, about);
