@@ -80,14 +80,14 @@ function changes(pods: readonly PodSpecAt[], images: readonly ImageAt[], oldPods
   };
 }
 
-/** AppArmor profiles are still written as annotations. */
+/** Profiles of AppArmor, and of seccomp before Kubernetes 1.19, are written as annotations: a pod's level reads them. */
 function samePod(a: PodSpecAt, b: PodSpecAt): boolean {
-  return isDeepStrictEqual(a.spec, b.spec) && isDeepStrictEqual(appArmorOf(a), appArmorOf(b));
+  return isDeepStrictEqual(a.spec, b.spec) && isDeepStrictEqual(profilesOf(a), profilesOf(b));
 }
 
-function appArmorOf({ metadata }: PodSpecAt): JsonObject {
+function profilesOf({ metadata }: PodSpecAt): JsonObject {
   const annotations = isObject(metadata["annotations"]) ? metadata["annotations"] : {};
-  return Object.fromEntries(Object.entries(annotations).filter(([name]) => name.includes("apparmor")));
+  return Object.fromEntries(Object.entries(annotations).filter(([name]) => /apparmor|seccomp/.test(name)));
 }
 
 function sameMetadata(a: PodSpecAt, b: PodSpecAt): boolean {
