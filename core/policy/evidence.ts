@@ -98,4 +98,6 @@ export interface ImageEvidence {
   readonly name?: string;
   /** How much was there whether or not it verified, so that a denial can tell "unsigned" from "signed by others". */
   readonly seen?: { readonly signatures: number };
+  /** A look-up beside what was found that got no answer: what is missing may be there after all. */
+  readonly incomplete?: Error;
 }

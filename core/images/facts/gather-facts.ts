@@ -1,19 +1,20 @@
-import { setImmediate as turn } from "node:timers/promises";
-import type { ScanResult, Verified } from "../policy/evidence.ts";
-import { discoverArtifacts } from "./discover.ts";
-import type { ImageFacts } from "./evidence-cache.ts";
-
-import { CHILDREN_PER_INDEX } from "./limits.ts";
-import type { Descriptor, Manifest } from "./manifest.ts";
-import type { Repository } from "./reference.ts";
-import type { RegistryClient } from "./registry-client.ts";
-import type { Trust } from "./trust.ts";
-import { coverIndex, coverIndexScans, verifyArtifact, type Worth } from "./verify.ts";
+import type { Digest, ScanResult, SignerRole, Verified } from "../../policy/evidence.ts";
+import type { Authority } from "../../policy/images/authority.ts";
+import { discoverArtifacts } from "../discover.ts";
+import { CHILDREN_PER_INDEX } from "../limits.ts";
+import type { Descriptor, Manifest } from "../manifest.ts";
+import type { Repository } from "../reference.ts";
+import type { RegistryClient } from "../registry-client.ts";
+import type { Worth } from "../verify.ts";
+import type { Verifier } from "../workers/verifier.ts";
+import { coverIndex, coverIndexAttestations, coverIndexScans } from "./cover-index.ts";
+import type { ImageFacts } from "./image-facts.ts";
 
 export interface Gathering {
   readonly client: RegistryClient;
   readonly repository: Repository;
-  readonly trust: Trust;
+  readonly authorities: readonly Authority[];
+  readonly verifier: Verifier;
   readonly signal: AbortSignal;
 }
 
@@ -23,7 +24,7 @@ export interface Gathering {
  */
 export async function gatherFacts(gathering: Gathering, manifest: Manifest): Promise<ImageFacts> {
   const own = await factsAbout(gathering, manifest.digest);
-  if (manifest.kind === "image" || (own.signatures.length > 0 && own.scans.length > 0)) return own;
+  if (manifest.kind === "image" || own.lacking.length === 0) return own;
   const children = manifest.content.manifests.filter(canRun);
   if (children.length === 0) return own;
   if (children.length > CHILDREN_PER_INDEX) {
@@ -31,28 +32,39 @@ export async function gatherFacts(gathering: Gathering, manifest: Manifest): Pro
   }
   const facts: ImageFacts[] = [];
   for (const child of children) facts.push(await factsAbout(gathering, child.digest));
-  return merge(manifest, own, facts);
+  return withLacking(merge(manifest.digest, own, facts), gathering.authorities);
 }
 
-async function factsAbout(
-  { client, repository, trust, signal }: Gathering,
-  digest: Manifest["digest"],
-): Promise<ImageFacts> {
+async function factsAbout(gathering: Gathering, digest: Digest): Promise<ImageFacts> {
+  const { client, repository, authorities, verifier, signal } = gathering;
   const discovery = await discoverArtifacts({ client, repository, digest, signal });
-  const worth: Worth[] = [];
-  for (const artifact of discovery.artifacts) {
-    worth.push(...(await verifyArtifact(artifact, digest, trust)));
-    await turn(); // hostile artifacts may be many and dear: others' reviews come between
-  }
-  return {
+  const verifications = await verifier.verify(discovery.artifacts, digest, authorities, signal);
+  const worth: Worth[] = verifications.flatMap((one) => (one.kind === "verified" ? one.worth : []));
+  const failed = verifications.flatMap((one) => (one.kind === "failed" ? [one.cause] : []));
+  const facts = {
     signatures: worth.flatMap((one) => (one.kind === "signature" ? [one.value] : [])),
+    attestations: worth.flatMap((one) => (one.kind === "attestation" ? [one.value] : [])),
     scans: newestFirst(worth.flatMap((one) => (one.kind === "scan" ? [one.value] : []))),
     refusals: [
       ...worth.flatMap((one) => (one.kind === "refused" ? [{ seen: one.seen, why: one.why }] : [])),
       ...discovery.notes.map((why) => ({ seen: "other" as const, why })),
     ],
-    failures: discovery.failures,
+    lacking: [],
+    failures: [...discovery.failures, ...failed],
   };
+  return withLacking(facts, authorities);
+}
+
+/** Which roles among the authorities nothing was found of. */
+function withLacking(facts: ImageFacts, authorities: readonly Authority[]): ImageFacts {
+  const roles = new Set(authorities.map(({ role }) => role));
+  return { ...facts, lacking: [...roles].filter((role) => !hasOf(role, facts)) };
+}
+
+function hasOf(role: SignerRole, { signatures, attestations, scans }: ImageFacts): boolean {
+  if (role === "release") return signatures.length > 0;
+  if (role === "scanner") return scans.length > 0;
+  return attestations.some((one) => one.role === role);
 }
 
 /** Build tools add attestations as children of no platform; nothing runs those. @see buildkit attestation-storage.md */
@@ -60,19 +72,27 @@ function canRun({ platform }: Descriptor): boolean {
   return !(platform?.os === "unknown" && platform.architecture === "unknown");
 }
 
-function merge(index: Manifest, own: ImageFacts, children: readonly ImageFacts[]): ImageFacts {
+function merge(index: Digest, own: ImageFacts, children: readonly ImageFacts[]): ImageFacts {
   const ofChildren = coverIndex(
-    index.digest,
+    index,
     children.map(({ signatures }) => signatures),
   );
   const scanOfChildren = coverIndexScans(
-    index.digest,
+    index,
     children.map(({ scans }) => scans[0]),
   );
   return {
     signatures: own.signatures.length > 0 ? own.signatures : ofChildren,
+    attestations: [
+      ...own.attestations,
+      ...coverIndexAttestations(
+        index,
+        children.map(({ attestations }) => attestations),
+      ),
+    ],
     scans: own.scans.length > 0 || scanOfChildren === undefined ? own.scans : [scanOfChildren],
     refusals: [...own.refusals, ...children.flatMap(({ refusals }) => refusals)],
+    lacking: [],
     failures: [...own.failures, ...children.flatMap(({ failures }) => failures)],
   };
 }

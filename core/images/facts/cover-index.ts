@@ -1,0 +1,67 @@
+import type { Attestation, Digest, ScanResult, Signature, Verified } from "../../policy/evidence.ts";
+
+/**
+ * What is verified of every child of an index that can run, said of the index: its digest binds theirs, so nothing is
+ * vouched for here that was not vouched for there. Where children differ, the index has what is weakest.
+ */
+
+/** Signatures by signers who signed every child, for the same repository. As old as the oldest of them. */
+export function coverIndex(
+  index: Digest,
+  children: readonly (readonly Verified<Signature>[])[],
+): readonly Verified<Signature>[] {
+  return inEveryChild(children, sameSignature).map((same) => ({ ...asOldAsOldest(same), digest: index }));
+}
+
+/** Attestations of one type by one authority about every child. As old as the oldest of them. */
+export function coverIndexAttestations(
+  index: Digest,
+  children: readonly (readonly Verified<Attestation>[])[],
+): readonly Verified<Attestation>[] {
+  return inEveryChild(children, sameAttestation).map((same) => ({ ...asOldAsOldest(same), digest: index }));
+}
+
+/** A scan of an index by way of its children's: every finding of each, and as old as the oldest. */
+export function coverIndexScans(
+  index: Digest,
+  children: readonly (Verified<ScanResult> | undefined)[],
+): Verified<ScanResult> | undefined {
+  const scans = children.filter((scan) => scan !== undefined);
+  const [first] = scans;
+  if (first === undefined || scans.length < children.length) return undefined;
+  const finishedAtMs = Math.min(...scans.map((scan) => scan.finishedAtMs));
+  const databases = scans.flatMap(({ databaseAtMs }) => databaseAtMs ?? []);
+  const database = databases.length === 0 ? {} : { databaseAtMs: Math.min(...databases) };
+  const findings = scans.flatMap((scan) => scan.findings);
+  return { ...first, ...database, digest: index, finishedAtMs, findings };
+}
+
+type AtLeastOne<T> = readonly [T, ...T[]];
+
+/** What the first child has and every other one has the same of, with those others. */
+function inEveryChild<T>(
+  children: readonly (readonly T[])[],
+  isSame: (one: T, other: T) => boolean,
+): readonly AtLeastOne<T>[] {
+  const [first = [], ...rest] = children;
+  return first.flatMap((one) => {
+    const others = rest.flatMap((child) => child.find((other) => isSame(one, other)) ?? []);
+    return others.length === rest.length ? [[one, ...others] as const] : [];
+  });
+}
+
+function sameSignature(one: Signature, other: Signature): boolean {
+  return one.signer === other.signer && one.role === other.role && one.repository === other.repository;
+}
+
+function sameAttestation(one: Attestation, other: Attestation): boolean {
+  const same = one.signer === other.signer && one.role === other.role;
+  return same && one.predicateType === other.predicateType;
+}
+
+/** The first, without a time when one of them has none: what one lacks is not vouched for. */
+function asOldAsOldest<T extends { readonly signedAtMs?: number }>(all: AtLeastOne<T>): T {
+  const { signedAtMs: _first, ...rest } = all[0];
+  const times = all.flatMap(({ signedAtMs }) => signedAtMs ?? []);
+  return { ...rest, ...(times.length === all.length ? { signedAtMs: Math.min(...times) } : {}) } as T;
+}
