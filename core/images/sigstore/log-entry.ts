@@ -15,20 +15,18 @@ export interface LogWitness {
 
 /**
  * What the library leaves open about a log entry. That the log signed it, and that the Merkle proof holds, is the
- * library's work; here: that the log is known, that the entry is about this artefact, that nothing in it is merely said.
+ * library's work; here: that the entry is about this artefact, and that nothing in it is merely said.
  *
+ * @param log  of the trust root, whose the entry says it is
  * @param signer  certificate or key that made the signature
  * @throws {CodedError} EVIDENCE_MALFORMED
  */
 export function checkLogEntry(
   entry: TransparencyLogEntry,
-  logs: readonly Log[],
+  log: Log,
   material: SignedMaterial,
   signer: Buffer | KeyObject,
 ): LogWitness {
-  const id = entry.logId.keyId.toString("base64");
-  const log = logs.find((one) => one.id === id);
-  if (log === undefined) throw malformed(`its log entry is of log ${id.slice(0, 64)}, which is not in the trust root`);
   if (entry.canonicalizedBody.byteLength > ENTRY_BODY_LIMIT_BYTES) throw malformed("its log entry is too large");
   checkEntryBody(entry.canonicalizedBody, material, signer);
   if (entry.inclusionProof !== undefined) checkProof(entry, entry.inclusionProof, log);

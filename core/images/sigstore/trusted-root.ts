@@ -18,7 +18,7 @@ export interface Validity {
 export interface Log {
   /** As its entries name it, base64. */
   readonly id: string;
-  /** "rekor.sigstore.dev": the base URL without scheme, which signs its checkpoints. */
+  /** "rekor.sigstore.dev": the base URL's host, in whose name it signs its checkpoints. */
   readonly name: string;
   readonly key: KeyObject;
   readonly validity: Validity;
@@ -59,7 +59,7 @@ const log = z
     try {
       return {
         id: (checkpointKeyId ?? logId).keyId.toString("base64"),
-        name: baseUrl.replace(/^[a-z]+:\/\//, "").replace(/\/+$/, ""),
+        name: new URL(baseUrl).hostname,
         key: readKey(publicKey.rawBytes, publicKey.keyDetails),
         validity: publicKey.validFor,
       };

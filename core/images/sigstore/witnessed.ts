@@ -13,7 +13,7 @@ export interface SigstoreVerifier {
    * Verifies a signature with all that speaks for it, against this root.
    *
    *   one       signature, so that what the log and the timestamp are about is not a matter of choice
-   *   log       every entry is about this content, signature and signer, in a log of the root
+   *   log       every entry of a log of the root is about this content, signature and signer; others prove nothing
    *   time      every timestamp was granted
    *   library   chain, SCTs, log signatures, proofs, timestamps, the signature itself
    *   enough    as many logs and timestamps as the root requires, and a trusted time at which all keys were valid
@@ -45,7 +45,11 @@ function verifyWitnessed(
 ): number | undefined {
   if (material.signatures.length !== 1)
     throw malformed(`it has ${material.signatures.length} signatures, expected one`);
-  const logged = material.entries.map((entry) => checkLogEntry(entry, instance.logs, material, signer));
+  const known = material.entries.flatMap((entry) => {
+    const log = instance.logs.find(({ id }) => id === entry.logId.keyId.toString("base64"));
+    return log === undefined ? [] : [{ entry, log }];
+  });
+  const logged = known.map(({ entry, log }) => checkLogEntry(entry, log, material, signer));
   const stamps = material.timestamps.map((encoded) => ({ encoded, read: library.readTimestamp(encoded) }));
   const stamped = stamps.map(({ encoded, read }) => checkTimestamp(encoded, read));
   library.verify(
@@ -63,7 +67,8 @@ function enough(
   certified: boolean,
 ): number | undefined {
   const logs = new Set(logged.map(({ log }) => log.id)).size;
-  if (logs < requires.transparencyLog) throw malformed(`found ${logs} logs, expected ${requires.transparencyLog}`);
+  if (logs < requires.transparencyLog)
+    throw malformed(`found entries of ${logs} logs of the trust root, expected ${requires.transparencyLog}`);
   const authorities = new Set(stamped.map(({ authority }) => authority)).size;
   if (authorities < requires.timestamps)
     throw malformed(`found ${authorities} timestamp authorities, expected ${requires.timestamps}`);

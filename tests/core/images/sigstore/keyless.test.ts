@@ -1,0 +1,92 @@
+import { beforeAll, describe, expect, it } from "@jest/globals";
+import type { Artifact } from "../../../../core/images/claims/artifact.ts";
+import { COSIGN_SIGN_PREDICATE } from "../../../../core/images/media-types.ts";
+import { parseTrust } from "../../../../core/images/trust.ts";
+import { verifyArtifact } from "../../../../core/images/verify.ts";
+import type { Discovered } from "../../../../core/policy/evidence.ts";
+import type { Authority } from "../../../../core/policy/images/authority.ts";
+import { bundleArtifact, createSigstore, type Holder, SIGNED_AT_MS } from "../../../support/sigstore/authority.ts";
+
+const DIGEST = `sha256:${"a1".repeat(32)}` as const;
+const ISSUER = "https://accounts.test";
+const SUBJECT = "https://github.test/acme/shop/.github/workflows/release.yml@refs/heads/main";
+const sigstore = createSigstore();
+const LEAF = { subject: SUBJECT, issuer: ISSUER };
+
+function statement(predicateType: string = COSIGN_SIGN_PREDICATE, predicate: unknown = {}): object {
+  return {
+    _type: "https://in-toto.io/Statement/v1",
+    subject: [{ digest: { sha256: DIGEST.slice(7) } }],
+    predicateType,
+    predicate,
+  };
+}
+
+const claim = {
+  critical: {
+    identity: { "docker-reference": "registry.test/shop" },
+    image: { "docker-manifest-digest": DIGEST },
+    type: "cosign container image signature",
+  },
+  optional: null,
+};
+
+function authority(changes: object = {}): Authority {
+  const keyless = { issuer: ISSUER, subject: SUBJECT, trustRoot: "test", root: sigstore.root(), ...changes };
+  return { name: "release", role: "release", keyless } as Authority;
+}
+
+function verify(artifact: Artifact, authorities: readonly Authority[] = [authority()]) {
+  return verifyArtifact(artifact as Discovered<Artifact>, DIGEST, parseTrust(authorities));
+}
+
+const signed = (form: string) => [
+  {
+    kind: "signature",
+    value: {
+      signer: "release",
+      role: "release",
+      form,
+      digest: DIGEST,
+      identity: `${SUBJECT} (issuer ${ISSUER})`,
+      signedAtMs: SIGNED_AT_MS,
+    },
+  },
+];
+
+describe("a signature by a certificate is believed", () => {
+  let holder: Holder;
+  beforeAll(() => {
+    holder = sigstore.issue(LEAF);
+  });
+
+  const bundles = [
+    { version: 1, entry: "dsse 0.0.1" },
+    { version: 1, entry: "intoto 0.0.2" },
+    { version: 2, entry: "dsse 0.0.1" },
+    { version: 3, entry: "dsse 0.0.1" },
+    { version: 3, entry: "hashedrekord 0.0.1" },
+    { version: 3, entry: "dsse 0.0.1", timestamp: true },
+    { version: 3, entry: "dsse 0.0.2", timestamp: true },
+    { version: 3, entry: "hashedrekord 0.0.2", timestamp: true },
+  ] as const;
+  it.each(bundles)("in a bundle v0.$version with a log entry of $entry", async (how) => {
+    const bundle = sigstore.bundle(holder, statement(), how);
+    expect(await verify(bundleArtifact(bundle))).toMatchObject(signed(`bundle-v0.${how.version}`));
+  });
+
+  it.each([{}, { timestamp: true }])("in cosign's old form, %j", async (how) => {
+    expect(await verify(sigstore.simple(holder, claim, how))).toMatchObject(signed("cosign-simple"));
+  });
+
+  it.each([{}, { timestamp: true }, { entry: "intoto 0.0.2" }] as const)(
+    "as an attestation in the old form, %j",
+    async (how) => {
+      const [worth] = await verify(sigstore.envelope(holder, statement("https://spdx.dev/Document"), how));
+      expect(worth).toMatchObject({
+        kind: "attestation",
+        value: { predicateType: "https://spdx.dev/Document", signedAtMs: SIGNED_AT_MS },
+      });
+    },
+  );
+});

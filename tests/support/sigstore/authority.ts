@@ -1,0 +1,215 @@
+import type { Artifact, Material } from "../../../core/images/claims/artifact.ts";
+import type { Discovered } from "../../../core/policy/evidence.ts";
+import type { JsonRecord, SigstoreRoot } from "../../../core/policy/images/trust-root.ts";
+import { preAuthEncoding, writeEnvelope } from "../../../core/wire/dsse.ts";
+import { writePem } from "../../../core/wire/x509/pem.ts";
+import { createCertificateLog } from "./certificate-log.ts";
+import {
+  authorityCertificate,
+  generateKeys,
+  type Issuer,
+  type KeyKind,
+  type KeyPair,
+  type Leaf,
+  leafExtensions,
+  signCertificate,
+  signWith,
+  tbsCertificate,
+  USAGE,
+} from "./certificates.ts";
+import { ENTRIES, type EntryKind } from "./entries.ts";
+import { createRekorV1, createRekorV2, type LoggedEntry } from "./log.ts";
+import { createTimestampAuthority } from "./timestamp-authority.ts";
+
+const HOUR_MS = 3_600_000;
+const YEAR_MS = 365 * 24 * HOUR_MS;
+export const IN_TOTO = "application/vnd.in-toto+json";
+
+/** When everything happens, unless a test says otherwise. */
+export const SIGNED_AT_MS = Date.parse("2026-03-01T12:00:00Z");
+const VALIDITY = { notBeforeMs: SIGNED_AT_MS - YEAR_MS, notAfterMs: SIGNED_AT_MS + 10 * YEAR_MS };
+const VALID_FOR = { start: new Date(VALIDITY.notBeforeMs).toISOString() };
+
+/** Somebody with a certificate of the test instance, good for ten minutes around SIGNED_AT_MS. */
+export interface Holder {
+  readonly keys: KeyPair;
+  readonly certificate: Buffer;
+}
+
+/** How one signature is wrapped and witnessed. */
+export interface Wrapping {
+  readonly version?: 1 | 2 | 3;
+  /** The kind of its log entry, or none. Kinds of 0.0.2 except intoto's go to Rekor v2. */
+  readonly entry?: EntryKind | "none";
+  readonly timestamp?: boolean;
+  readonly atMs?: number;
+  /** Changes the log entry after the log signed it. */
+  readonly alter?: (entry: LoggedEntry) => LoggedEntry;
+}
+
+/**
+ * A whole Sigstore instance in memory, written from the specifications: certificate authority, certificate log, Rekor v1
+ * and v2, timestamp authority.
+ */
+export function createSigstore() {
+  const rootCa = authorityCertificate("test root", VALIDITY);
+  const fulcio = authorityCertificate("test intermediate", VALIDITY, rootCa, { usage: USAGE.codeSigning });
+  const certificateLog = createCertificateLog();
+  const rekorV1 = createRekorV1();
+  const rekorV2 = createRekorV2();
+  const stamps = createTimestampAuthority(VALIDITY);
+
+  function issue(leaf: Leaf, options: { kind?: KeyKind; atMs?: number; sct?: boolean; issuer?: Issuer } = {}): Holder {
+    const { kind = "p256", atMs = SIGNED_AT_MS, sct = true, issuer = fulcio } = options;
+    const keys = generateKeys(kind);
+    const validity = { notBeforeMs: atMs - 60_000, notAfterMs: atMs + 9 * 60_000 };
+    const write = (extensions: readonly Uint8Array[]) => tbsCertificate(issuer, "", keys.spki, validity, extensions);
+    const extensions = leafExtensions(leaf);
+    const witnessed = sct ? [certificateLog.witness(write(extensions), issuer, atMs)] : [];
+    return { keys, certificate: signCertificate(issuer, write([...extensions, ...witnessed])) };
+  }
+
+  function witness(holder: Holder, payload: Uint8Array, signed: Uint8Array, signature: Buffer, how: Wrapping) {
+    const { entry: kind = "dsse 0.0.1", timestamp = false, atMs = SIGNED_AT_MS, alter = (one) => one } = how;
+    if (kind === "none") return { entries: [], timestamp, atMs };
+    const log = kind.endsWith("0.0.2") && !kind.startsWith("intoto") ? rekorV2 : rekorV1;
+    const verifier = { der: holder.certificate, label: "CERTIFICATE" } as const;
+    const written = ENTRIES[kind]({ payload, signed, payloadType: IN_TOTO, signature, verifier });
+    return { entries: [alter(log.add(written, atMs))], timestamp, atMs };
+  }
+
+  /** A statement in an envelope in a bundle. */
+  function bundle(holder: Holder, statement: object, how: Wrapping = {}): JsonRecord {
+    const { version = 3 } = how;
+    const payload = Buffer.from(JSON.stringify(statement));
+    const signed = preAuthEncoding(IN_TOTO, payload);
+    const signature = signWith(holder.keys, signed);
+    const { entries, timestamp, atMs } = witness(holder, payload, signed, signature, how);
+    const rawBytes = holder.certificate.toString("base64");
+    const stamp = () => [{ signedTimestamp: stamps.stamp(signature, atMs).toString("base64") }];
+    return json({
+      mediaType: mediaType(version),
+      verificationMaterial: {
+        ...(version === 3 ? { certificate: { rawBytes } } : { x509CertificateChain: { certificates: [{ rawBytes }] } }),
+        tlogEntries: entries,
+        timestampVerificationData: { rfc3161Timestamps: timestamp ? stamp() : [] },
+      },
+      dsseEnvelope: writeEnvelope({ payloadType: IN_TOTO, payload, signatures: [signature] }),
+    });
+  }
+
+  function material(holder: Holder, entry: LoggedEntry | undefined, stamped: Uint8Array | undefined): Material {
+    return {
+      certificate: writePem(holder.certificate, "CERTIFICATE"),
+      chain: [fulcio, rootCa].map(({ der }) => writePem(der, "CERTIFICATE")).join(""),
+      ...(entry === undefined ? {} : { rekorBundle: JSON.stringify(rekorBundle(entry)) }),
+      ...(stamped === undefined
+        ? {}
+        : {
+            rfc3161Timestamp: JSON.stringify({
+              SignedRFC3161Timestamp: stamps.stamp(stamped, SIGNED_AT_MS).toString("base64"),
+            }),
+          }),
+    };
+  }
+
+  /** A simple-signing payload with cosign's annotations. */
+  function simple(holder: Holder, claim: object, how: Wrapping = {}): Extract<Artifact, { kind: "simple" }> {
+    const bytes = Buffer.from(JSON.stringify(claim));
+    const signature = signWith({ ...holder.keys }, bytes);
+    const kind = how.entry ?? "hashedrekord 0.0.1";
+    const { entries, timestamp } = witness(holder, bytes, bytes, signature, { ...how, entry: kind });
+    const beside = material(holder, entries[0], timestamp ? signature : undefined);
+    return { kind: "simple", bytes, signature: signature.toString("base64"), material: beside };
+  }
+
+  /** An envelope with cosign's annotations. */
+  function envelope(holder: Holder, statement: object, how: Wrapping = {}): Extract<Artifact, { kind: "envelope" }> {
+    const payload = Buffer.from(JSON.stringify(statement));
+    const signed = preAuthEncoding(IN_TOTO, payload);
+    const signature = signWith(holder.keys, signed);
+    const { entries, timestamp } = witness(holder, payload, signed, signature, how);
+    const bytes = Buffer.from(
+      JSON.stringify(writeEnvelope({ payloadType: IN_TOTO, payload, signatures: [signature] })),
+    );
+    return { kind: "envelope", bytes, material: material(holder, entries[0], timestamp ? bytes : undefined) };
+  }
+
+  const trustedRoot = (): JsonRecord =>
+    json({
+      mediaType: "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+      tlogs: [
+        logInRoot("https://rekor.test", rekorV1.keys, rekorV1.id, "PKIX_ECDSA_P256_SHA_256"),
+        logInRoot(`https://${rekorV2.name}`, rekorV2.keys, rekorV2.id, "PKIX_ED25519"),
+      ],
+      certificateAuthorities: [authorityInRoot("https://fulcio.test", [fulcio.der, rootCa.der])],
+      ctlogs: [logInRoot("https://ctfe.test", certificateLog.keys, certificateLog.id, "PKIX_ECDSA_P256_SHA_256")],
+      timestampAuthorities: [authorityInRoot("https://timestamp.test", stamps.chain)],
+    });
+
+  const root = (requires: Partial<SigstoreRoot["requires"]> = {}): SigstoreRoot => ({
+    trustedRoot: trustedRoot(),
+    requires: { transparencyLog: 1, timestamps: 0, sct: 1, ...requires },
+  });
+
+  return {
+    issue,
+    bundle,
+    simple,
+    envelope,
+    trustedRoot,
+    root,
+    stamps,
+    fulcio,
+    rootCa,
+    certificateLog,
+    rekorV1,
+    rekorV2,
+  };
+}
+
+export type TestSigstore = ReturnType<typeof createSigstore>;
+
+export function bundleArtifact(bundle: JsonRecord): Discovered<Artifact> {
+  return { kind: "bundle", bytes: Buffer.from(JSON.stringify(bundle)) } as unknown as Discovered<Artifact>;
+}
+
+function mediaType(version: 1 | 2 | 3): string {
+  return version === 3
+    ? "application/vnd.dev.sigstore.bundle.v0.3+json"
+    : `application/vnd.dev.sigstore.bundle+json;version=0.${version}`;
+}
+
+function rekorBundle({ canonicalizedBody, integratedTime, logIndex, logId, inclusionPromise }: LoggedEntry): object {
+  return {
+    SignedEntryTimestamp: inclusionPromise?.signedEntryTimestamp,
+    Payload: {
+      body: canonicalizedBody,
+      integratedTime: Number(integratedTime),
+      logIndex: Number(logIndex),
+      logID: Buffer.from(logId.keyId, "base64").toString("hex"),
+    },
+  };
+}
+
+function logInRoot(baseUrl: string, { spki }: KeyPair, id: Buffer, keyDetails: string): object {
+  return {
+    baseUrl,
+    hashAlgorithm: "SHA2_256",
+    publicKey: { rawBytes: spki.toString("base64"), keyDetails, validFor: VALID_FOR },
+    logId: { keyId: id.toString("base64") },
+  };
+}
+
+function authorityInRoot(uri: string, chain: readonly Buffer[]): object {
+  return {
+    subject: { organization: "test", commonName: "test" },
+    uri,
+    certChain: { certificates: chain.map((der) => ({ rawBytes: der.toString("base64") })) },
+    validFor: VALID_FOR,
+  };
+}
+
+function json(value: object): JsonRecord {
+  return JSON.parse(JSON.stringify(value)) as JsonRecord;
+}
