@@ -4,7 +4,7 @@ import { allInvalid, configInvalid, type Problem, parseYamlDocuments, readConfig
 import { asError, CodedError, messageOf } from "../core/base/errors.ts";
 import type { Closable } from "../core/base/lifecycle.ts";
 import { parseTrust } from "../core/images/trust.ts";
-import { compilePolicies, type PolicyObject } from "../core/policy/images/compile-policies.ts";
+import { type Compilation, compilePolicies, type PolicyObject } from "../core/policy/images/compile-policies.ts";
 import type { ImagePolicy } from "../core/policy/images/image-policy-schema.ts";
 import type { TrustRoots } from "../core/policy/images/resolve-policy.ts";
 
@@ -35,11 +35,16 @@ export function readPolicies(folder: string): readonly ImagePolicy[] {
       return [];
     }
   });
-  const { policies, objects: compiled } = compilePolicies(objects, { builtIn: BUILT_IN_ROOTS, check: trustProblems });
+  const { policies, objects: compiled } = compileObjects(objects);
   const wrong = compiled.filter(({ problems }) => problems.length > 0);
   const errors = [...unreadable, ...wrong.map(({ object, problems }) => configInvalid(object.source, problems))];
   if (errors.length > 0 || policies === undefined) throw allInvalid(errors);
   return policies;
+}
+
+/** Policies and trust roots as one set, wherever they were read. */
+export function compileObjects(objects: readonly PolicyObject[]): Compilation {
+  return compilePolicies(objects, { builtIn: BUILT_IN_ROOTS, check: trustProblems });
 }
 
 /** Trust roots that every policy may name. */
