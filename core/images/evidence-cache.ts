@@ -88,21 +88,22 @@ export function createEvidenceCache(options: EvidenceCacheOptions = {}): Evidenc
       store?.write(key, { facts, lookedAtMs });
       return facts;
     });
+  const look = async (key: string, gather: () => Promise<ImageFacts>, signal: AbortSignal, late: () => Error) => {
+    const kept = find(key);
+    if (kept !== undefined && isFresh(kept, clock(), options)) {
+      counts[kept.facts.lacking.length === 0 ? "hits" : "negativeHits"]++;
+      return kept.facts;
+    }
+    counts.misses++;
+    const work = refresh(key, gather);
+    if (kept === undefined || !isUsableInOutage(kept, clock())) return waitFor(work, signal, late);
+    const facts = await waitFor(settled(work), signal, () => failedFacts(late()), OUTAGE_PATIENCE_MS);
+    if (!isOutage(facts.failures)) return facts;
+    counts.outageHits++;
+    return withEarlier(facts, kept.facts);
+  };
   return {
-    get: async (key, gather, signal, late) => {
-      const kept = find(key);
-      if (kept !== undefined && isFresh(kept, clock(), options)) {
-        counts[kept.facts.lacking.length === 0 ? "hits" : "negativeHits"]++;
-        return kept.facts;
-      }
-      counts.misses++;
-      const work = refresh(key, gather);
-      if (kept === undefined || !isUsableInOutage(kept, clock())) return waitFor(work, signal, late);
-      const facts = await waitFor(settled(work), signal, () => failedFacts(late()), OUTAGE_PATIENCE_MS);
-      if (!isOutage(facts.failures)) return facts;
-      counts.outageHits++;
-      return withEarlier(facts, kept.facts);
-    },
+    get: async (...asked) => countingAt(await look(...asked), clock()),
     get size() {
       return memory.size;
     },

@@ -23,7 +23,8 @@ export type Worth =
   | { readonly kind: "refused"; readonly seen: "signature" | "attestation"; readonly why: string };
 
 /**
- * The whole of verification, top to bottom. This file alone mints the Verified brand.
+ * The whole of verification, top to bottom. This file alone mints the Verified brand; an index gets what all its
+ * children have in facts/cover-index.ts.
  *
  *   open      reads the signed bytes and what speaks for them out of their wrapping
  *   vouchers  the authorities that made the signature: by key, or by certificate, log and time; nobody is a refusal
@@ -59,35 +60,6 @@ function asWorth(worth: NotaryWorth): Worth {
 /** A scan that our own scanner made and stored for this digest: trusted because nobody else writes that store. */
 export function verifyOwnScan(scan: ScanResult, digest: Digest): Verified<ScanResult> | undefined {
   return scan.digest === digest ? (scan as Verified<ScanResult>) : undefined;
-}
-
-/**
- * Signatures over an index by way of its children: a signer counts when he signed every child that can run, because
- * the index's digest binds the children's.
- */
-export function coverIndex(
-  index: Digest,
-  children: readonly (readonly Verified<Signature>[])[],
-): readonly Verified<Signature>[] {
-  const [first = [], ...rest] = children;
-  return first
-    .filter((one) => rest.every((signatures) => signatures.some((other) => other.signer === one.signer)))
-    .map((one) => ({ ...one, digest: index }));
-}
-
-/** A scan of an index by way of its children's: every finding of each, and as old as the oldest. */
-export function coverIndexScans(
-  index: Digest,
-  children: readonly (Verified<ScanResult> | undefined)[],
-): Verified<ScanResult> | undefined {
-  const scans = children.filter((scan) => scan !== undefined);
-  const [first] = scans;
-  if (first === undefined || scans.length < children.length) return undefined;
-  const finishedAtMs = Math.min(...scans.map((scan) => scan.finishedAtMs));
-  const databases = scans.flatMap(({ databaseAtMs }) => databaseAtMs ?? []);
-  const database = databases.length === 0 ? {} : { databaseAtMs: Math.min(...databases) };
-  const findings = scans.flatMap((scan) => scan.findings);
-  return { ...first, ...database, digest: index, finishedAtMs, findings };
 }
 
 function open(artifact: Exclude<Artifact, { kind: "notary" }>): SignedMaterial {

@@ -35,6 +35,8 @@ export interface Signature {
   readonly identity?: string;
   /** When it was made, in milliseconds since the epoch, where a log or a timestamp authority vouches for it. */
   readonly signedAtMs?: number;
+  /** From this millisecond on it counts no longer: it says so, or nobody vouches that its certificate was valid. */
+  readonly validUntilMs?: number;
 }
 
 /** A statement about the image digest by a key (or identity) that the policy names. @see in-toto Statement v1 */
@@ -47,6 +49,7 @@ export interface Attestation {
   readonly identity?: string;
   /** As for a signature: never the time that the statement claims for itself. */
   readonly signedAtMs?: number;
+  readonly validUntilMs?: number;
   /** From SLSA provenance, for the decision log: who built it, from which commit. */
   readonly builder?: string;
   readonly sourceCommit?: string;

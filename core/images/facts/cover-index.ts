@@ -5,20 +5,20 @@ import type { Attestation, Digest, ScanResult, Signature, Verified } from "../..
  * vouched for here that was not vouched for there. Where children differ, the index has what is weakest.
  */
 
-/** Signatures by signers who signed every child, for the same repository. As old as the oldest of them. */
+/** Signatures by signers who signed every child, for the same repository. */
 export function coverIndex(
   index: Digest,
   children: readonly (readonly Verified<Signature>[])[],
 ): readonly Verified<Signature>[] {
-  return inEveryChild(children, sameSignature).map((same) => ({ ...asOldAsOldest(same), digest: index }));
+  return inEveryChild(children, sameSignature).map((same) => ({ ...asWeakest(same), digest: index }));
 }
 
-/** Attestations of one type by one authority about every child. As old as the oldest of them. */
+/** Attestations of one type by one authority about every child. */
 export function coverIndexAttestations(
   index: Digest,
   children: readonly (readonly Verified<Attestation>[])[],
 ): readonly Verified<Attestation>[] {
-  return inEveryChild(children, sameAttestation).map((same) => ({ ...asOldAsOldest(same), digest: index }));
+  return inEveryChild(children, sameAttestation).map((same) => ({ ...asWeakest(same), digest: index }));
 }
 
 /** A scan of an index by way of its children's: every finding of each, and as old as the oldest. */
@@ -59,9 +59,19 @@ function sameAttestation(one: Attestation, other: Attestation): boolean {
   return same && one.predicateType === other.predicateType;
 }
 
-/** The first, without a time when one of them has none: what one lacks is not vouched for. */
-function asOldAsOldest<T extends { readonly signedAtMs?: number }>(all: AtLeastOne<T>): T {
-  const { signedAtMs: _first, ...rest } = all[0];
+interface Timed {
+  readonly signedAtMs?: number;
+  readonly validUntilMs?: number;
+}
+
+/** The first: as old as the oldest, and for as long as the shortest. What one has no time for is not vouched for. */
+function asWeakest<T extends Timed>(all: AtLeastOne<T>): T {
+  const { signedAtMs: _signed, validUntilMs: _until, ...rest } = all[0];
   const times = all.flatMap(({ signedAtMs }) => signedAtMs ?? []);
-  return { ...rest, ...(times.length === all.length ? { signedAtMs: Math.min(...times) } : {}) } as T;
+  const ends = all.flatMap(({ validUntilMs }) => validUntilMs ?? []);
+  return {
+    ...rest,
+    ...(times.length === all.length ? { signedAtMs: Math.min(...times) } : {}),
+    ...(ends.length === 0 ? {} : { validUntilMs: Math.min(...ends) }),
+  } as T;
 }

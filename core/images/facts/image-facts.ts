@@ -64,6 +64,29 @@ export function withEarlier(now: ImageFacts, earlier: ImageFacts): ImageFacts {
   };
 }
 
+/** What still counts at this moment; what was verified for a time that is over is a refusal now. */
+export function countingAt(facts: ImageFacts, nowMs: number): ImageFacts {
+  const { signatures, attestations } = facts;
+  const over = [...signatures, ...attestations].filter((one) => isOver(one, nowMs));
+  if (over.length === 0) return facts;
+  return {
+    ...facts,
+    signatures: signatures.filter((one) => !isOver(one, nowMs)),
+    attestations: attestations.filter((one) => !isOver(one, nowMs)),
+    refusals: [...facts.refusals, ...over.map(describeOver)],
+  };
+}
+
+function isOver({ validUntilMs }: { readonly validUntilMs?: number }, nowMs: number): boolean {
+  return validUntilMs !== undefined && nowMs >= validUntilMs;
+}
+
+function describeOver(one: Signature | Attestation): ImageFacts["refusals"][number] {
+  const seen = "predicateType" in one ? "attestation" : "signature";
+  const end = new Date(one.validUntilMs ?? 0).toISOString();
+  return { seen, why: `${seen === "signature" ? "a" : "an"} ${seen} by ${one.signer} that counted until ${end}` };
+}
+
 /** Nothing but that it could not be found out. */
 export function failedFacts(cause: Error): ImageFacts {
   return { signatures: [], attestations: [], scans: [], refusals: [], lacking: [], failures: [cause] };

@@ -153,7 +153,7 @@ class Pool {
     this.#pause ??= setTimeout(() => {
       this.#pause = undefined;
       this.#pump();
-    }, VERIFY_START_PAUSE_MS).unref();
+    }, VERIFY_START_PAUSE_MS);
   }
 
   /** A thread is gone; what it had not begun is tried once more, after a pause for whatever keeps threads from starting. */

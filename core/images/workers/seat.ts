@@ -95,7 +95,7 @@ export class Seat {
     clearTimeout(this.#timer);
     const stop = () =>
       this.end((task) => failed("VERIFY_TIMEOUT", task, `stopped after ${deadlineMs} ms`)).catch(() => {});
-    this.#timer = setTimeout(stop, deadlineMs).unref();
+    this.#timer = setTimeout(stop, deadlineMs);
   }
 }
 

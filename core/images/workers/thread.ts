@@ -34,7 +34,7 @@ export function startVerifyThread(events: ThreadEvents): VerifyThread {
   let fault: Error | undefined;
   worker.unref();
   worker.on("message", (reply: VerifyReply) => {
-    worker.unref();
+    if (reply.type !== "ready") worker.unref();
     events.replied(reply);
   });
   worker.on("messageerror", (error) => events.ended(error));
