@@ -22,7 +22,8 @@ export const levelRow: Row<Stage> = {
     for (let round = 0; round <= ROUNDS; round++) {
       const startedMs = performance.now();
       for (let index = 0; index < PODS_PER_ROUND; index++) {
-        if (judgePodSecurity(pod, "restricted", "latest", "bench").length > 0) throw new Error("the pod does not meet the level");
+        if (judgePodSecurity(pod, "restricted", "latest", "bench").length > 0)
+          throw new Error("the pod does not meet the level");
       }
       if (round > 0) ours.push(((performance.now() - startedMs) * 1000) / PODS_PER_ROUND);
     }

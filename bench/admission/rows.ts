@@ -2,10 +2,10 @@ import { closedLoop, oneByOne, openLoop } from "../suite/https-load.ts";
 import { cpuSeconds, residentMib } from "../suite/process.ts";
 import { median, quantile, type Row } from "../suite/row.ts";
 import { levelRow } from "./level-row.ts";
+import { PEER_ROWS } from "./peer-rows.ts";
 import { podReview } from "./reviews.ts";
-import { fullPolicy, type Gate, type Stage } from "./stage.ts";
+import { fullPolicy, type Gate, type Stage, signedImages } from "./stage.ts";
 
-const IMAGES_PER_POD = 3;
 const CONNECTIONS = 16;
 const WARM_MS = 3000;
 const ROUNDS = 5;
@@ -46,12 +46,12 @@ export const ROWS: readonly Row<Stage>[] = [
     },
   },
   levelRow,
+  ...PEER_ROWS,
 ];
 
 /** Reviews of one pod whose evidence every later one finds in the cache. */
 async function cachedReviews(stage: Stage): Promise<readonly string[]> {
-  const images: string[] = [];
-  for (let index = 0; index < IMAGES_PER_POD; index++) images.push((await stage.pushSigned(`web-${index}`)).pinned);
+  const images = await signedImages(stage);
   return Array.from({ length: 64 }, () => podReview(images));
 }
 

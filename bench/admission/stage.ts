@@ -69,6 +69,15 @@ export function fullPolicy({ registryHost, release, scanner }: Stage): Record<st
   };
 }
 
+const IMAGES_PER_POD = 3;
+
+/** The images of one pod, signed and scanned, by digest. */
+export async function signedImages(stage: Stage): Promise<readonly string[]> {
+  const images: string[] = [];
+  for (let index = 0; index < IMAGES_PER_POD; index++) images.push((await stage.pushSigned(`web-${index}`)).pinned);
+  return images;
+}
+
 async function pushSigned(target: { host: string }, name: string, release: Signer, scanner: Signer) {
   const image = await pushImage(target, { repository: `shop/${name}`, tag: "1.0.0", files: { "/etc/name": name } });
   await signBundle(target, image, release);
