@@ -112,7 +112,9 @@ function readChain(value: unknown): readonly Uint8Array[] {
   return value.map((one) => byteString(one, "a certificate"));
 }
 
+/** As a plain array of bytes, which is written as bytes again: a Buffer would not be. */
 function byteString(value: unknown, what: string): Uint8Array {
-  if (value instanceof Uint8Array && value.byteLength > 0) return value;
+  if (value instanceof Uint8Array && value.byteLength > 0)
+    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   return refuse(`${what} is no byte string or empty`, "bytes");
 }
