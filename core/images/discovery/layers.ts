@@ -100,8 +100,13 @@ function plainArtifact({ kind, descriptor }: EvidenceLayer, bytes: Uint8Array, t
     case "bundle":
       return { kind, bytes };
     case "notary":
-      return { kind, bytes, mediaType: descriptor.mediaType as NotaryEnvelopeType, ...(target && { target }) };
+      return { kind, bytes, mediaType: descriptor.mediaType as NotaryEnvelopeType, ...receivedAs(target) };
   }
+}
+
+/** Only the two: what else a caller's manifest holds is not for a worker thread. */
+function receivedAs(target: ReceivedAs | undefined): { readonly target?: ReceivedAs } {
+  return target === undefined ? {} : { target: { mediaType: target.mediaType, size: target.size } };
 }
 
 function signatureOf({ annotations }: Descriptor): string {

@@ -1,5 +1,6 @@
 import type { Digest, ScanResult, SignerRole, Verified } from "../../policy/evidence.ts";
 import type { Authority } from "../../policy/images/authority.ts";
+import type { ReceivedAs } from "../claims/artifact.ts";
 import { discoverArtifacts } from "../discover.ts";
 import { CHILDREN_PER_INDEX } from "../limits.ts";
 import type { Descriptor, Manifest } from "../manifest.ts";
@@ -23,7 +24,7 @@ export interface Gathering {
  * index's digest binds theirs; an index that has nothing itself is covered by what all its runnable children have.
  */
 export async function gatherFacts(gathering: Gathering, manifest: Manifest): Promise<ImageFacts> {
-  const own = await factsAbout(gathering, manifest.digest);
+  const own = await factsAbout(gathering, manifest);
   if (manifest.kind === "image" || own.lacking.length === 0) return own;
   const children = manifest.content.manifests.filter(canRun);
   if (children.length === 0) return own;
@@ -31,13 +32,17 @@ export async function gatherFacts(gathering: Gathering, manifest: Manifest): Pro
     return withRefusal(own, `an index of ${children.length} platforms, more than ${CHILDREN_PER_INDEX} are not read`);
   }
   const facts: ImageFacts[] = [];
-  for (const child of children) facts.push(await factsAbout(gathering, child.digest));
+  for (const child of children) facts.push(await factsAbout(gathering, child));
   return withLacking(merge(manifest.digest, own, facts), gathering.authorities);
 }
 
-async function factsAbout(gathering: Gathering, digest: Digest): Promise<ImageFacts> {
+async function factsAbout(
+  gathering: Gathering,
+  received: ReceivedAs & { readonly digest: Digest },
+): Promise<ImageFacts> {
   const { client, repository, authorities, verifier, signal } = gathering;
-  const discovery = await discoverArtifacts({ client, repository, digest, signal });
+  const { digest } = received;
+  const discovery = await discoverArtifacts({ client, repository, digest, received, signal });
   const verifications = await verifier.verify(discovery.artifacts, digest, authorities, signal);
   const worth: Worth[] = verifications.flatMap((one) => (one.kind === "verified" ? one.worth : []));
   const failed = verifications.flatMap((one) => (one.kind === "failed" ? [one.cause] : []));
