@@ -5,6 +5,7 @@ import { factMemory } from "./cache/memory.ts";
 import { waitFor } from "./cache/patience.ts";
 import { singleFlight } from "./cache/single-flight.ts";
 import {
+  countingAt,
   failedFacts,
   holdsVerified,
   type ImageFacts,
