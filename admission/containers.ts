@@ -1,7 +1,7 @@
-import { isDeepStrictEqual } from "node:util";
 import { CodedError } from "../core/base/errors.ts";
 import { type ImageAt, imagesOf, isObject, type JsonObject, type PodSpecAt } from "../core/policy/pods/pod-spec.ts";
 import { podSpecsOf } from "../core/policy/pods/pod-spec-find.ts";
+import { samePolicedPart, sameToEveryRule } from "./changes.ts";
 import { ADMISSION_ERRORS } from "./errors.ts";
 import { nameOf, type ReviewRequest } from "./review.ts";
 
@@ -20,12 +20,12 @@ export interface Subject {
   /** Every pod spec of the object, and every image of those. */
   readonly pods: readonly PodSpecAt[];
   readonly images: readonly ImageAt[];
-  /** Images that the old object does not have at the same place: the ones that need evidence. */
-  readonly newImages: readonly ImageAt[];
-  /** Pod specs that differ from the old object's at the same place. */
+  /** Pod specs of the stored object; none when the object is new. */
+  readonly oldPods: readonly PodSpecAt[];
+  /** Pod specs that differ from every stored one in something that a Pod Security level looks at. */
   readonly newPods: readonly PodSpecAt[];
-  /** Pods whose labels or annotations differ, or that are new: Rego rules may read those. */
-  readonly relabelled: readonly PodSpecAt[];
+  /** Pods that differ from every stored one in anything, labels and annotations included: Rego rules may read it. */
+  readonly changedPods: readonly PodSpecAt[];
   /** Why nothing of it needs judging; absent when something does. */
   readonly unjudged?: string;
 }
@@ -44,22 +44,19 @@ export function extract(request: ReviewRequest): Subject {
   if (operation === "UPDATE" && isBeingDeleted(request)) return { ...none, unjudged: "the object is being deleted" };
   const pods = podSpecsOf(object, group, kind);
   const images = limited(pods.flatMap(imagesOf));
-  const old = operation === "UPDATE" ? request.oldObject : undefined;
-  const subject = {
-    ...none,
-    pods,
-    images,
-    ...changes(pods, images, old === undefined ? [] : podSpecsOf(old, group, kind)),
-  };
+  const oldPods = storedPods(request);
+  const isNew = (same: (a: PodSpecAt, b: PodSpecAt) => boolean) =>
+    pods.filter((pod) => !oldPods.some((old) => same(old, pod)));
+  const differing = { newPods: isNew(samePolicedPart), changedPods: isNew(sameToEveryRule) };
+  const subject = { ...none, pods, images, oldPods, ...differing };
   if (pods.length === 0) return { ...subject, unjudged: "it holds no pod spec" };
-  if (subject.newPods.length + subject.relabelled.length > 0) return subject;
-  return { ...subject, unjudged: "no image and no pod changed" };
+  return subject.changedPods.length > 0 ? subject : { ...subject, unjudged: "no image and no pod changed" };
 }
 
 /** The subject of a request whose object has not been looked into. */
 export function extractNothing(request: ReviewRequest): Subject {
   const { group, kind, namespace, operation, object = {} } = request;
-  const lists = { pods: [], images: [], newImages: [], newPods: [], relabelled: [] };
+  const lists = { pods: [], images: [], oldPods: [], newPods: [], changedPods: [] };
   return { name: nameOf(request), group, kind, namespace, operation, object, ...lists };
 }
 
@@ -69,29 +66,16 @@ function isBeingDeleted({ oldObject }: ReviewRequest): boolean {
   return isObject(metadata) && typeof metadata["deletionTimestamp"] === "string";
 }
 
-function changes(pods: readonly PodSpecAt[], images: readonly ImageAt[], oldPods: readonly PodSpecAt[]) {
-  const oldImages = new Map(oldPods.flatMap(imagesOf).map(({ pointer, reference }) => [pointer, reference]));
-  const differing = (same: (a: PodSpecAt, b: PodSpecAt) => boolean) =>
-    pods.filter((pod) => !oldPods.some((old) => old.pointer === pod.pointer && same(old, pod)));
-  return {
-    newImages: images.filter(({ pointer, reference }) => oldImages.get(pointer) !== reference),
-    newPods: differing(samePod),
-    relabelled: differing((a, b) => samePod(a, b) && sameMetadata(a, b)),
-  };
-}
-
-/** Profiles of AppArmor, and of seccomp before Kubernetes 1.19, are written as annotations: a pod's level reads them. */
-function samePod(a: PodSpecAt, b: PodSpecAt): boolean {
-  return isDeepStrictEqual(a.spec, b.spec) && isDeepStrictEqual(profilesOf(a), profilesOf(b));
-}
-
-function profilesOf({ metadata }: PodSpecAt): JsonObject {
-  const annotations = isObject(metadata["annotations"]) ? metadata["annotations"] : {};
-  return Object.fromEntries(Object.entries(annotations).filter(([name]) => /apparmor|seccomp/.test(name)));
-}
-
-function sameMetadata(a: PodSpecAt, b: PodSpecAt): boolean {
-  return ["labels", "annotations"].every((part) => isDeepStrictEqual(a.metadata[part], b.metadata[part]));
+/** A stored object that cannot be read vouches for nothing: then everything counts as new. */
+function storedPods({ operation, oldObject, group, kind }: ReviewRequest): PodSpecAt[] {
+  if (operation !== "UPDATE" || oldObject === undefined) return [];
+  try {
+    const pods = podSpecsOf(oldObject, group, kind);
+    return pods.flatMap(imagesOf).length > IMAGE_LIMIT ? [] : pods;
+  } catch (thrown) {
+    if (thrown instanceof CodedError) return [];
+    throw thrown;
+  }
 }
 
 function limited(images: ImageAt[]): ImageAt[] {

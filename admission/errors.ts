@@ -4,6 +4,14 @@ export const ADMISSION_ERRORS = {
     means: "the request is not an AdmissionReview of admission.k8s.io/v1",
     fix: "register the webhook with admissionReviewVersions: [v1] and send JSON",
   },
+  REVIEW_NO_DOOR: {
+    means: "the webhook answers nothing at this path, or not by this method",
+    fix: "POST AdmissionReviews to /validate or /mutate",
+  },
+  REVIEW_SLOW: {
+    means: "the review did not arrive whole within its time-out",
+    fix: "retry; if it stays, look at the network between the API server and the webhook",
+  },
   REVIEW_TOO_LARGE: {
     means: "the review is larger than the gate reads",
     fix: "make the object smaller; it cannot be judged, so it is refused",
@@ -11,6 +19,10 @@ export const ADMISSION_ERRORS = {
   REVIEW_BUSY: {
     means: "the gate has as many reviews under way as it takes",
     fix: "retry; if it stays, run more replicas of the webhook",
+  },
+  NAMESPACE_UNKNOWN: {
+    means: "the labels of the object's namespace are not known, so neither are the rules that apply there",
+    fix: "retry; if it stays, see that the namespace exists and that the gate may read namespaces",
   },
   POD_TOO_MANY_IMAGES: { means: "an object names more images than the gate judges", fix: "split the object" },
   SIDECAR_UID_TAKEN: {
@@ -71,7 +83,7 @@ export const ADMISSION_ERRORS = {
     fix: "use one of the names listed in the message",
   },
   EVIDENCE_UNKNOWN: {
-    means: "a policy that only warns could not find out what it asks for",
+    means: "a policy that only warns, or that admits what cannot be looked up, could not find out what it asks for",
     fix: "retry; the message names what did not answer",
   },
 } as const;

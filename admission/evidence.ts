@@ -2,10 +2,12 @@ import { asError } from "../core/base/errors.ts";
 import type { ImageReference } from "../core/images/reference.ts";
 import type { Digest, ImageEvidence } from "../core/policy/evidence.ts";
 import type { Authority, ImagePolicy } from "../core/policy/images/image-policy-schema.ts";
+import { imagesOf } from "../core/policy/pods/pod-spec.ts";
 import type { Subject } from "./containers.ts";
+import type { Question } from "./judge.ts";
 import type { RegoFinding, RegoRunner } from "./rego/rego.ts";
 import { regoInput } from "./rego/rego-input.ts";
-import type { ImageRule, RegoRule, Rules } from "./rules.ts";
+import type { ImageRule, RegoRule } from "./rules.ts";
 
 /** Images of one object looked up at the same time. */
 export const EVIDENCE_CONCURRENCY = 16;
@@ -20,7 +22,8 @@ export interface EvidenceSource {
 
 /** Everything learnt about a subject before it is judged. */
 export interface Evidence {
-  readonly images: readonly { readonly rule: ImageRule; readonly found: readonly PolicyEvidence[] }[];
+  /** By the image's pointer. */
+  readonly images: ReadonlyMap<string, readonly PolicyEvidence[]>;
   readonly rego: readonly RegoOutcome[];
 }
 
@@ -44,14 +47,13 @@ export interface EvidenceSources {
 
 /** Asks every source that a rule wants asked, all at once, within `signal`'s time. */
 export async function gather(
-  subject: Subject,
-  rules: Rules,
+  { subject, rules }: Question,
   sources: EvidenceSources,
   signal: AbortSignal,
 ): Promise<Evidence> {
-  const due = subject.newPods.length + subject.relabelled.length > 0;
+  const due = subject.unjudged === undefined;
   const [images, rego] = await Promise.all([
-    gatherImages(rules.images, sources.images, signal),
+    gatherImages(due ? rules.images : [], sources.images, signal),
     Promise.all(due ? rules.rego.map((rule) => runRego(subject, rule, sources.rego, signal)) : []),
   ]);
   return { images, rego };
@@ -62,10 +64,10 @@ async function gatherImages(
   source: EvidenceSource,
   signal: AbortSignal,
 ): Promise<Evidence["images"]> {
-  const results: Evidence["images"][number][] = new Array(rules.length);
-  const waiting = rules.entries();
+  const results = new Map<string, readonly PolicyEvidence[]>();
+  const waiting = rules.values();
   const worker = async () => {
-    for (const [index, rule] of waiting) results[index] = { rule, found: await evidenceFor(rule, source, signal) };
+    for (const rule of waiting) results.set(rule.image.pointer, await evidenceFor(rule, source, signal));
   };
   await Promise.all(Array.from({ length: Math.min(EVIDENCE_CONCURRENCY, rules.length) }, worker));
   return results;
@@ -100,7 +102,8 @@ function withScanWanted(
 
 async function runRego(subject: Subject, rule: RegoRule, rego: RegoRunner, signal: AbortSignal): Promise<RegoOutcome> {
   try {
-    const findings = await rego.run(rule.library, regoInput(subject, rule.parameters), signal);
+    const seen = { ...subject, pods: rule.pods, images: rule.pods.flatMap(imagesOf) };
+    const findings = await rego.run(rule.library, regoInput(seen, rule.parameters), signal);
     return { rule, result: { kind: "found", findings } };
   } catch (thrown) {
     return { rule, result: { kind: "failed", cause: asError(thrown) } };

@@ -1,16 +1,21 @@
 import type { Clock } from "../core/base/clock.ts";
+import type { Digest } from "../core/policy/evidence.ts";
 import type { ImagePolicy } from "../core/policy/images/image-policy-schema.ts";
+import type { Labels } from "../core/policy/network/labels.ts";
 import { extract } from "./containers.ts";
 import { type EvidenceSources, gather } from "./evidence.ts";
 import { holdSidecar } from "./hold-sidecar.ts";
-import { judge, type Verdict } from "./judge.ts";
+import { evaluate, type Question, type Verdict } from "./judge.ts";
 import type { ReviewRequest } from "./review.ts";
-import { rulesFor } from "./rules.ts";
+import { rulesFor, type World } from "./rules.ts";
 
 /** What the gate decides by. Everything in it may change between two reviews. */
 export interface GateDeps {
   readonly policies: () => readonly ImagePolicy[];
-  readonly namespaceLabels: (namespace: string) => Readonly<Record<string, string>>;
+  /** Labels of a namespace; `undefined` when they are not known, which is not the same as none. */
+  readonly namespaceLabels: (namespace: string) => Labels | undefined;
+  /** Digests that run in a namespace now; absent where nobody knows. */
+  readonly running?: (namespace: string) => ReadonlySet<Digest>;
   readonly sources: EvidenceSources;
   readonly clock: Clock;
   /** The injected sidecar's reference, where the gate's own configuration vouches for it. */
@@ -22,10 +27,9 @@ export interface GateDeps {
 /**
  * The path of every object that asks to run, top to bottom.
  *
- *   extract   every image and pod spec of the object, and which of them are new
- *   rules     the policies, levels and Rego rules that have a say here
+ *   ask       every image and pod spec of the object, which of them are new, and the rules that have a say here; pure
  *   gather    evidence about each new image, and what Rego finds; the only step that waits
- *   judge     evidence + rules + time; pure
+ *   evaluate  question + evidence + time; pure, and the one engine behind every door
  *   hold      the final Pod to the sidecar it was given
  *
  * Any step may throw; `refuse` is the one place that turns an error into a refusal. There is no other way out.
@@ -39,9 +43,21 @@ export async function gate(
   pinned: boolean,
   signal: AbortSignal,
 ): Promise<Verdict> {
-  const subject = extract(request);
-  const rules = rulesFor(subject, deps.policies(), deps.namespaceLabels(subject.namespace), deps.trustedImage);
-  const evidence = await gather(subject, rules, deps.sources, signal);
-  const verdict = judge(subject, rules, evidence, { nowMs: deps.clock(), pinned });
+  const question = ask(request, worldOf(request, deps));
+  const evidence = await gather(question, deps.sources, signal);
+  const running = deps.running?.(request.namespace);
+  const options = { nowMs: deps.clock(), pinned, ...(running === undefined ? {} : { running }) };
+  const verdict = evaluate(question, evidence, options);
   return pinned ? holdSidecar(verdict, request, deps.sidecarImage) : verdict;
+}
+
+/** What a review asks of an object, its stored self and the policies. Pure. */
+export function ask(request: ReviewRequest, world: World): Question {
+  const subject = extract(request);
+  return { subject, rules: rulesFor(subject, world) };
+}
+
+function worldOf({ namespace }: ReviewRequest, { policies, namespaceLabels, trustedImage }: GateDeps): World {
+  const trusted = trustedImage === undefined ? {} : { trustedImage };
+  return { policies: policies(), namespaceLabels: namespaceLabels(namespace), ...trusted };
 }

@@ -1,13 +1,23 @@
+import { CodedError } from "../core/base/errors.ts";
 import { formatRepository, type ImageReference, parseReference } from "../core/images/reference.ts";
-import { matchesImage } from "../core/policy/images/image-glob.ts";
-import { coversNamespace } from "../core/policy/images/image-policy.ts";
 import type { ImagePolicy } from "../core/policy/images/image-policy-schema.ts";
+import {
+  coversImage,
+  coversNamespace,
+  coversPod,
+  type NamespaceFacts,
+  type PolicyMode,
+  policyIn,
+  readsNamespaceLabels,
+} from "../core/policy/images/match.ts";
+import type { Labels } from "../core/policy/network/labels.ts";
 import { podSecurityVersion } from "../core/policy/pods/pod-security-labels.ts";
-import type { ImageAt } from "../core/policy/pods/pod-spec.ts";
+import { type ImageAt, imagesOf, isObject, type PodSpecAt } from "../core/policy/pods/pod-spec.ts";
 import type { Subject } from "./containers.ts";
+import { ADMISSION_ERRORS } from "./errors.ts";
 import { type LevelRule, levelsOfNamespace, tellingLevels } from "./levels.ts";
 
-export type PolicyMode = ImagePolicy["spec"]["mode"];
+export type { PolicyMode } from "../core/policy/images/match.ts";
 
 /** One image with every policy that covers it. None means nobody vouches: it is refused. */
 export interface ImageRule {
@@ -20,11 +30,18 @@ export interface ImageRule {
   readonly trusted: boolean;
 }
 
+export interface LevelAt {
+  readonly pod: PodSpecAt;
+  readonly rule: LevelRule;
+}
+
 export interface RegoRule {
   readonly library: string;
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly rule: string;
   readonly mode: PolicyMode;
+  /** The object's pods that the policy speaks of. */
+  readonly pods: readonly PodSpecAt[];
 }
 
 /** A policy that wants the sidecar in every pod here. */
@@ -38,34 +55,99 @@ export interface InjectRule {
 
 /** Everything that has a say about one subject. */
 export interface Rules {
+  /** Of every image that must be judged. */
   readonly images: readonly ImageRule[];
-  readonly levels: readonly LevelRule[];
+  /** Pointers of images that the stored object has already, under the same policies. */
+  readonly stored: ReadonlySet<string>;
+  readonly levels: readonly LevelAt[];
   readonly rego: readonly RegoRule[];
   /** Absent where no policy wants the sidecar. */
   readonly inject?: InjectRule;
+  /** Why it is not known which rules apply. */
+  readonly unknown?: Error;
+}
+
+/** What decides which rules apply, besides the object. */
+export interface World {
+  readonly policies: readonly ImagePolicy[];
+  /** Of the object's namespace; `undefined` when they are not known, which is not the same as none. */
+  readonly namespaceLabels: Labels | undefined;
+  /** The injected sidecar's exact reference, when the gate's configuration alone vouches for it. */
+  readonly trustedImage?: string;
+}
+
+export const NO_RULES: Rules = { images: [], stored: new Set(), levels: [], rego: [] };
+
+/** Which rules apply to a subject. */
+export function rulesFor(subject: Subject, { policies, namespaceLabels, trustedImage }: World): Rules {
+  const labels = subject.namespace === "" ? {} : namespaceLabels;
+  const namespace: NamespaceFacts = { name: subject.namespace, labels };
+  const here = policies.filter((one) => coversNamespace(one, namespace)).map((one) => policyIn(one, namespace));
+  const rules = subject.pods.flatMap((pod) => imagesOf(pod).map((image) => imageRule(image, pod, here, trustedImage)));
+  const stored = new Set(rules.filter((rule) => hasStored(rule, subject, here)).map(({ image }) => image.pointer));
+  return {
+    images: rules.filter(({ image }) => !stored.has(image.pointer)),
+    stored,
+    levels: subject.newPods.flatMap((pod) => levelsAt(pod, here, namespace)),
+    rego: here.flatMap((policy) => regoRules(policy, subject.pods)),
+    ...injectRule(here.filter((policy) => coveredPods(policy, subject.pods).length > 0)),
+    ...(labels === undefined ? unknownRules(subject, policies) : {}),
+  };
+}
+
+function imageRule(
+  image: ImageAt,
+  pod: PodSpecAt,
+  policies: readonly ImagePolicy[],
+  trustedImage: string | undefined,
+): ImageRule {
+  try {
+    const reference = parseReference(image.reference);
+    const covering = coveringPolicies(reference, pod, policies);
+    return { image, reference, policies: covering, trusted: image.reference === trustedImage };
+  } catch (invalid) {
+    return { image, invalid, policies: [], trusted: false };
+  }
+}
+
+function coveringPolicies(reference: ImageReference, pod: PodSpecAt, policies: readonly ImagePolicy[]): ImagePolicy[] {
+  const name = formatRepository(reference);
+  return policies.filter((policy) => coversImage(policy, name) && coversPod(policy, labelsOf(pod)));
 }
 
 /**
- * Which rules apply to a subject.
- *
- * @param labels  of the subject's namespace
- * @param trustedImage  the injected sidecar's exact reference, when the gate's configuration alone vouches for it
+ * Whether the stored object has this very image, in whichever list and place, in a pod of which the same policies
+ * speak. A pod whose labels now bring it under another policy is judged by that.
  */
-export function rulesFor(
-  subject: Subject,
-  policies: readonly ImagePolicy[],
-  labels: Readonly<Record<string, string>>,
-  trustedImage?: string,
-): Rules {
-  const here = policies.filter((policy) => coversNamespace(policy, subject.namespace));
-  return {
-    images: subject.newImages.map((image) => imageRule(image, here, trustedImage)),
-    levels: tellingLevels([...levelsOfNamespace(labels, subject.namespace), ...here.flatMap(levelOfPolicy)]),
-    rego: here.flatMap(({ metadata, spec }) =>
-      (spec.pods?.rego ?? []).map((rego) => ({ ...rego, rule: `ImagePolicy ${metadata.name}`, mode: spec.mode })),
-    ),
-    ...injectRule(here),
-  };
+function hasStored(
+  { image, reference, policies }: ImageRule,
+  { oldPods }: Subject,
+  here: readonly ImagePolicy[],
+): boolean {
+  return oldPods.some((old) => {
+    if (!imagesOf(old).some((one) => one.reference === image.reference)) return false;
+    const then = reference === undefined ? [] : coveringPolicies(reference, old, here);
+    return then.length === policies.length && then.every((policy) => policies.includes(policy));
+  });
+}
+
+function levelsAt(pod: PodSpecAt, policies: readonly ImagePolicy[], { name, labels = {} }: NamespaceFacts): LevelAt[] {
+  const ofPolicies = policies.filter((policy) => coversPod(policy, labelsOf(pod))).flatMap(levelOfPolicy);
+  return tellingLevels([...levelsOfNamespace(labels, name), ...ofPolicies]).map((rule) => ({ pod, rule }));
+}
+
+function levelOfPolicy({ metadata, spec }: ImagePolicy): LevelRule[] {
+  const { podSecurity: level, podSecurityVersion: version } = spec.pods ?? {};
+  if (level === undefined) return [];
+  return [{ level, version: podSecurityVersion(version), rule: `ImagePolicy ${metadata.name}`, mode: spec.mode }];
+}
+
+function regoRules(policy: ImagePolicy, pods: readonly PodSpecAt[]): RegoRule[] {
+  const { metadata, spec } = policy;
+  const covered = coveredPods(policy, pods);
+  if (covered.length === 0) return [];
+  const common = { rule: `ImagePolicy ${metadata.name}`, mode: spec.mode, pods: covered };
+  return (spec.pods?.rego ?? []).map((rego) => ({ ...rego, ...common }));
 }
 
 /** The strictest of those that want the sidecar: one that enforces, and of those one that lets no pod opt out. */
@@ -80,19 +162,22 @@ function injectRule(policies: readonly ImagePolicy[]): Pick<Rules, "inject"> {
   return inject === undefined ? {} : { inject };
 }
 
-function imageRule(image: ImageAt, policies: readonly ImagePolicy[], trustedImage: string | undefined): ImageRule {
-  try {
-    const reference = parseReference(image.reference);
-    const name = formatRepository(reference);
-    const covering = policies.filter(({ spec }) => spec.match.images.some((glob) => matchesImage(glob, name)));
-    return { image, reference, policies: covering, trusted: image.reference === trustedImage };
-  } catch (invalid) {
-    return { image, invalid, policies: [], trusted: false };
-  }
+/** A namespace whose labels are not known may have any: neither its level nor the policies that select it are known. */
+function unknownRules({ namespace, newPods }: Subject, policies: readonly ImagePolicy[]): Pick<Rules, "unknown"> {
+  if (newPods.length === 0 && !policies.some(readsNamespaceLabels)) return {};
+  const message = `namespace ${namespace}: its labels are not known`;
+  return { unknown: new CodedError("NAMESPACE_UNKNOWN", message, ADMISSION_ERRORS.NAMESPACE_UNKNOWN.fix) };
 }
 
-function levelOfPolicy({ metadata, spec }: ImagePolicy): LevelRule[] {
-  const { podSecurity: level, podSecurityVersion: version } = spec.pods ?? {};
-  if (level === undefined) return [];
-  return [{ level, version: podSecurityVersion(version), rule: `ImagePolicy ${metadata.name}`, mode: spec.mode }];
+function coveredPods(policy: ImagePolicy, pods: readonly PodSpecAt[]): PodSpecAt[] {
+  return pods.filter((pod) => coversPod(policy, labelsOf(pod)));
+}
+
+/** A pod's own labels, never those of the object around it: they are what the Pod will carry. */
+function labelsOf({ metadata }: PodSpecAt): Labels {
+  const { labels } = metadata;
+  if (!isObject(labels)) return {};
+  return Object.fromEntries(
+    Object.entries(labels).flatMap(([key, value]) => (typeof value === "string" ? [[key, value]] : [])),
+  );
 }

@@ -1,15 +1,22 @@
-import { combine, type Decision, type Violation } from "../../core/policy/decision.ts";
-import { isAdmitted, type Part, type Verdict } from "../judge.ts";
+import { admits, combine, type Decision, type Violation } from "../../core/policy/decision.ts";
+import { isAdmitted, type Part, undecidedMeans, type Verdict } from "../judge.ts";
 import { plainText, SENTENCE_LIMIT_CHARS } from "./plain-text.ts";
 
 /** The verdict in one word, as metrics and the decision log carry it. */
 export type Outcome = "allow" | "warn" | "deny" | "undecided";
 
-/** What one part amounts to under its mode: audited and warned rules never refuse, and show what they found. */
-export function effective({ decision, mode }: Part): Decision {
+/**
+ * What one part amounts to under its mode: audited and warned rules never refuse, and show what they found. What could
+ * not be found out and is let pass shows too.
+ */
+export function effective(part: Part): Decision {
+  const { decision, mode } = part;
+  if (decision.kind === "undecided") return admits(decision, undecidedMeans(part)) ? toldUnknown(decision) : decision;
   if (mode === "enforce" || decision.kind === "allow") return decision;
-  if (decision.kind !== "undecided") return { kind: "warn", violations: decision.violations };
-  const { where, cause } = decision;
+  return { kind: "warn", violations: decision.violations };
+}
+
+function toldUnknown({ where, cause }: Extract<Decision, { kind: "undecided" }>): Decision {
   const violation = {
     code: "EVIDENCE_UNKNOWN",
     path: where,

@@ -3,6 +3,7 @@ import { extractNothing } from "../containers.ts";
 import { isAdmitted, type Verdict } from "../judge.ts";
 import type { PatchOperation } from "../pin.ts";
 import type { ReviewRequest, ReviewResponse } from "../review.ts";
+import { NO_RULES } from "../rules.ts";
 import { evidenceLines, headLine, renderVerdict, warningLines } from "./render.ts";
 
 /** Most warnings of one answer, and the longest, in characters. @see k8s.io/api/admission/v1 AdmissionResponse.Warnings */
@@ -16,7 +17,7 @@ export function refuse(request: ReviewRequest, thrown: unknown): Verdict {
   const subject = extractNothing(request);
   const decision = { kind: "undecided", where: subject.name, cause: asError(thrown) } as const;
   const part = { path: "", about: "the object", rule: "the gate", mode: "enforce", decision } as const;
-  return { subject, rules: { images: [], levels: [], rego: [] }, parts: [part] };
+  return { subject, rules: NO_RULES, parts: [part] };
 }
 
 /** A verdict as the API server takes it; the whole explanation is in `status.message`. */

@@ -1,5 +1,5 @@
 import type { Lookup, ScanResult } from "../../core/policy/evidence.ts";
-import { describeAge } from "../../core/policy/images/image-scan.ts";
+import { describeAge } from "../../core/policy/images/image-words.ts";
 
 /** What the scan evidence of an image was, in one line: "scan: attestation by acme-scanner, 2 h old". */
 export function scanText(scan: Lookup<ScanResult>, nowMs: number): string {

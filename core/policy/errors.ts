@@ -102,6 +102,51 @@ export const POLICY_ERRORS = {
     means: "some of the release authorities signed the image, fewer than the policy wants",
     fix: "have the authorities that are missing sign the image",
   },
+  IMG_SIGNATURE_STALE: {
+    means: "the image's signatures are older than the policy allows, or from the future: a roll-back to an old image",
+    fix: "deploy a newer image, or build and sign this one again",
+  },
+  IMG_TIME_UNKNOWN: {
+    means: "the policy sets an age, and neither a log nor a timestamp vouches for when the statement was made",
+    fix: "sign with a transparency log or a timestamp authority (cosign sign --timestamp-server-url), or drop maxAge",
+  },
+  IMG_UNATTESTED: {
+    means: "nothing that counts was attested of the image's digest, of a type that the policy wants",
+    fix: "cosign attest --type <type> --predicate <file> <image>@<digest>",
+  },
+  IMG_UNTRUSTED_ATTESTER: {
+    means:
+      "the image is attested by an authority that may not attest this: its role is another, or the rule names others",
+    fix: "have an authority of the role that the rule wants attest it, or change the rule's role or by",
+  },
+  IMG_ATTESTERS_MISSING: {
+    means: "some of the authorities attested the image, fewer than the policy wants",
+    fix: "have the authorities that are missing attest the image",
+  },
+  IMG_ATTESTATION_STALE: {
+    means: "the attestations of the image are older than the policy allows, or from the future",
+    fix: "attest the image again",
+  },
+  IMG_UNAPPROVED: {
+    means: "fewer approvers approved the image's digest than the policy wants",
+    fix: "have the approvers that are missing attest their approval of this digest",
+  },
+  IMG_SELF_APPROVED: {
+    means: "the image is approved only by an identity that also signed or built it",
+    fix: "have somebody else approve it",
+  },
+  IMG_DENIED: {
+    means: "the policy denies the image by its digest or its repository, whoever signed it",
+    fix: "use another image; who denied this one wrote it into spec.deny",
+  },
+  IMG_VERSION: {
+    means: "the image's tag names no version, or one below the least that the policy admits",
+    fix: "deploy a version that the policy admits, named by its tag: name:1.4.2@sha256:…",
+  },
+  IMG_NOT_GATHERED: {
+    means: "a policy asks for evidence that nobody looked for",
+    fix: "retry; if it stays, report it with the gate's log",
+  },
   IMG_UNSCANNED: {
     means: "no believable scan of the image's digest is known",
     fix: "scan the image and attest the result: outrider scan <image> --attest",
@@ -109,6 +154,11 @@ export const POLICY_ERRORS = {
   IMG_SCAN_STALE: {
     means: "the newest believable scan is older than the policy allows, or from the future",
     fix: "scan the image again: outrider scan <image> --attest",
+  },
+  IMG_SCAN_GRACE: {
+    means:
+      "a warning: the image runs in this namespace, so a scan that is too old or not to be had is let pass for a while",
+    fix: "scan the image again before its grace ends: outrider scan <image> --attest",
   },
   IMG_VULNERABLE: {
     means: "the image has vulnerabilities of a severity that the policy refuses",

@@ -152,12 +152,16 @@ describe("an image that was judged before it was changed", () => {
     expect(isAdmitted(await judge(request))).toBe(false);
   });
 
-  it("and moving it to another list has it judged again", async () => {
-    const request = review(
-      { initContainers: [{ image: BAD }], containers: [{ image: GOOD }] },
-      { operation: "UPDATE", oldObject: { metadata: {}, spec: spec(BAD) } },
-    );
-    expect(isAdmitted(await judge(request))).toBe(false);
+  it("and is the same image in whichever list and place it is now", async () => {
+    const moved = { initContainers: [{ image: GOOD }], containers: [{ image: BAD }, { image: GOOD }] };
+    const request = review(moved, { operation: "UPDATE", oldObject: { metadata: {}, spec: spec(GOOD, BAD) } });
+    expect(isAdmitted(await judge(request))).toBe(true);
+  });
+
+  it("and a new one is judged among those that only moved", async () => {
+    const moved = { containers: [{ image: BAD }, { image: GOOD }] };
+    const request = review(moved, { operation: "UPDATE", oldObject: { metadata: {}, spec: spec(GOOD) } });
+    expect(renderVerdict(await judge(request))).toMatch(/deny +spec\.containers\[0\]\.image/);
   });
 });
 

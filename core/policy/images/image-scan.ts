@@ -1,40 +1,66 @@
-import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../base/clock.ts";
 import { formatDuration } from "../../base/duration.ts";
 import type { Violation } from "../decision.ts";
 import type { Finding, ScanResult } from "../evidence.ts";
-import { complain, type Judged } from "./image-judged.ts";
+import { broken, complain, digestOf, excused, type Judged, type Ruling, runsHere, SILENT } from "./image-judged.ts";
+import { describeAge } from "./image-words.ts";
+import { CLOCK_SKEW_MS } from "./quorum.ts";
 
-/** A scan from further ahead than this is not believed: its clock or its author is wrong. */
-export const CLOCK_SKEW_MS = 5 * MINUTE_MS;
 /** Vulnerabilities named in one denial; the rest are counted. */
 export const VULNERABILITIES_NAMED = 10;
 
-/** Whether the newest believed scan is recent enough and holds nothing that the policy refuses. */
-export function judgeScan(judged: Judged): Violation[] {
+/**
+ * Whether the newest believed scan is recent enough and holds nothing that the policy refuses. A digest that runs in
+ * the namespace keeps the policy's grace when only its scan is too old, or could not be looked up.
+ */
+export function judgeScan(judged: Judged): Ruling {
   const { evidence, policy } = judged;
   const rule = policy.spec.scan;
-  if (rule === undefined || evidence.digest.kind !== "found" || evidence.scan.kind === "failed") return [];
-  if (evidence.scan.kind === "absent") {
-    return [
-      complain(judged, "IMG_UNSCANNED", evidence.scan.why, `a scan not older than ${formatDuration(rule.maxAge)}`),
-    ];
-  }
+  if (rule === undefined || digestOf(judged) === undefined) return SILENT;
+  const expected = `a scan not older than ${formatDuration(rule.maxAge)}`;
+  if (evidence.scan.kind === "failed") return unscannedButRunning(judged, expected);
+  if (evidence.scan.kind === "absent") return broken(complain(judged, "IMG_UNSCANNED", evidence.scan.why, expected));
   const scan = evidence.scan.value;
-  if (scan.digest !== evidence.digest.value) {
-    return [complain(judged, "IMG_UNSCANNED", `a scan of another image, ${scan.digest}`, "a scan of this digest")];
+  if (scan.digest !== digestOf(judged)) {
+    const found = `a scan of another image, ${scan.digest}`;
+    return broken(complain(judged, "IMG_UNSCANNED", found, "a scan of this digest"));
   }
-  return [...judgeAge(judged, scan, rule.maxAge), ...judgeFindings(judged, scan)];
+  const findings = judgeFindings(judged, scan);
+  const age = judgeAge(judged, scan, rule.maxAge);
+  if (age === undefined) return { violations: findings, excused: [], proofs: findings.length > 0 ? [] : [scan] };
+  if (!hasGrace(judged, scan)) return broken(age, ...findings);
+  return { violations: findings, excused: [inGrace(judged, age)], proofs: findings.length > 0 ? [] : [scan] };
+}
+
+/** Without grace the failed look-up itself makes the answer undecided. */
+function unscannedButRunning(judged: Judged, expected: string): Ruling {
+  if (!isScanExcused(judged)) return SILENT;
+  return excused(complain(judged, "IMG_SCAN_GRACE", "a scan that could not be looked up", expected));
+}
+
+/** Whether a failed look-up of the scan is let pass with: the policy states a grace, and the digest runs here. */
+export function isScanExcused(judged: Judged): boolean {
+  return judged.policy.spec.scan?.grace !== undefined && runsHere(judged);
 }
 
 /** A scan is as old as what it looked things up in: a fresh scan with last year's database is last year's. */
-function judgeAge(judged: Judged, scan: ScanResult, maxAgeMs: number): Violation[] {
+function judgeAge(judged: Judged, scan: ScanResult, maxAgeMs: number): Violation | undefined {
   const ageMs = judged.nowMs - scan.finishedAtMs;
   const databaseAgeMs = scan.databaseAtMs === undefined ? 0 : judged.nowMs - scan.databaseAtMs;
-  if (ageMs >= -CLOCK_SKEW_MS && ageMs <= maxAgeMs && databaseAgeMs <= maxAgeMs) return [];
+  if (ageMs >= -CLOCK_SKEW_MS && ageMs <= maxAgeMs && databaseAgeMs <= maxAgeMs) return undefined;
   const late = ageMs < -CLOCK_SKEW_MS || ageMs > maxAgeMs;
   const found = `${scan.source}, ${late ? describeAge(ageMs) : `its database ${describeAge(databaseAgeMs)}`}`;
   const expected = `a scan${late ? "" : " and a database"} not older than ${formatDuration(maxAgeMs)}`;
-  return [complain(judged, "IMG_SCAN_STALE", found, expected)];
+  return complain(judged, "IMG_SCAN_STALE", found, expected);
+}
+
+function hasGrace(judged: Judged, scan: ScanResult): boolean {
+  const { maxAge = 0, grace } = judged.policy.spec.scan ?? {};
+  return grace !== undefined && runsHere(judged) && judgeAge(judged, scan, maxAge + grace) === undefined;
+}
+
+function inGrace(judged: Judged, { found, expected }: Violation): Violation {
+  const grace = formatDuration(judged.policy.spec.scan?.grace ?? 0);
+  return complain(judged, "IMG_SCAN_GRACE", found, `${expected}, or for what runs here at most ${grace} more`);
 }
 
 function judgeFindings(judged: Judged, scan: ScanResult): Violation[] {
@@ -46,15 +72,8 @@ function judgeFindings(judged: Judged, scan: ScanResult): Violation[] {
   const named = refused.slice(0, VULNERABILITIES_NAMED).map(describeFinding).join(", ");
   const more = refused.length > VULNERABILITIES_NAMED ? ` and ${refused.length - VULNERABILITIES_NAMED} more` : "";
   const fixable = rule.onlyFixable ? " that can be fixed" : "";
-  return [
-    complain(
-      judged,
-      "IMG_VULNERABLE",
-      `${named}${more}`,
-      `no ${rule.refuse.join(" or ")} vulnerability${fixable}`,
-      mend(refused),
-    ),
-  ];
+  const expected = `no ${rule.refuse.join(" or ")} vulnerability${fixable}`;
+  return [complain(judged, "IMG_VULNERABLE", `${named}${more}`, expected, mend(refused))];
 }
 
 function describeFinding({ id, severity, package: name, fixedIn }: Finding): string {
@@ -66,12 +85,4 @@ function mend(findings: readonly Finding[]): string {
   if (fixable?.fixedIn === undefined)
     return "no fixed package exists yet: change the base image, or ask for an exception";
   return `update ${fixable.package} to ${fixable.fixedIn}, build, sign and scan the image again`;
-}
-
-/** "3 h old", "12 d old", "from 2 h in the future" */
-export function describeAge(ageMs: number): string {
-  const size = Math.abs(ageMs);
-  const [unit, name] = size >= 2 * DAY_MS ? [DAY_MS, "d"] : size >= HOUR_MS ? [HOUR_MS, "h"] : [MINUTE_MS, "min"];
-  const text = `${Math.round(size / unit)} ${name}`;
-  return ageMs < 0 ? `from ${text} in the future` : `${text} old`;
 }

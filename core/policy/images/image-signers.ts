@@ -1,45 +1,59 @@
 import type { Violation } from "../decision.ts";
-import type { Digest, ImageEvidence, Signature, Verified } from "../evidence.ts";
-import { complain, type ImageCode, type Judged } from "./image-judged.ts";
-import type { Authority, ImagePolicy } from "./image-policy-schema.ts";
+import type { Signature, Verified } from "../evidence.ts";
+import {
+  broken,
+  complain,
+  digestOf,
+  excused,
+  type ImageCode,
+  type Judged,
+  met,
+  pinnedName,
+  type Ruling,
+  repositoryOf,
+  runsHere,
+  SILENT,
+} from "./image-judged.ts";
+import { agedText, expectedOf, namesOf, olderThan } from "./image-words.ts";
+import { type Tally, tally } from "./quorum.ts";
 
-/** Whether enough of the policy's release authorities signed this very digest. */
-export function judgeSigners(judged: Judged): Violation[] {
-  const { evidence, policy } = judged;
+/**
+ * Whether enough of the policy's release authorities signed this very digest, recently enough where an age is asked for.
+ * Only a digest that runs in the namespace now may keep a signature that is too old: anything else is a rollback.
+ */
+export function judgeSigners(judged: Judged): Ruling {
+  const { evidence, policy, nowMs } = judged;
   const rule = policy.spec.signatures;
-  if (rule === undefined || evidence.digest.kind !== "found" || evidence.signatures.kind === "failed") return [];
-  const releases = policy.spec.authorities.filter(({ role }) => role === "release");
+  if (rule === undefined || digestOf(judged) === undefined || evidence.signatures.kind === "failed") return SILENT;
+  const of = policy.spec.authorities.filter(({ role }) => role === "release");
   const found = evidence.signatures.kind === "found" ? evidence.signatures.value : [];
-  const signers = releases.filter((authority) => found.some((one) => counts(one, authority, judged, evidence)));
-  const wanted = threshold(rule.require, releases.length);
-  if (wanted > 0 && signers.length >= wanted) return [];
-  const expected = expectedSigners(rule.require, releases);
-  if (signers.length > 0)
-    return [complain(judged, "IMG_SIGNERS_MISSING", `signed by ${names(signers)} only`, expected)];
+  const relevant = found.filter((one) => isRelevant(one, judged));
+  const { require, maxAge: maxAgeMs } = rule;
+  const counted = tally(relevant, { of, require, maxAgeMs }, nowMs);
+  if (counted.met) return met(counted.counted);
+  const expected = `${expectedOf(require, of)}${olderThan(maxAgeMs)}`;
+  const ageless = tally(relevant, { of, require }, nowMs);
+  if (ageless.met && runsHere(judged)) return excused(tooOld(judged, counted, expected), ageless.counted);
+  if (ageless.met || ageless.stale.length > 0) return broken(tooOld(judged, counted, expected));
+  if (counted.counted.length > 0)
+    return broken(complain(judged, "IMG_SIGNERS_MISSING", `signed by ${namesOf(counted.counted)} only`, expected));
   const seen = whatWasSeen(judged, found);
-  return [complain(judged, seen.code, seen.found, expected, signCommand(evidence))];
+  return broken(
+    complain(judged, seen.code, seen.found, expected, `cosign sign --key <release key> ${pinnedName(judged)}`),
+  );
 }
 
-/** A signature counts for the authority that made it, over this very digest, and where asked over this very name. */
-function counts(one: Verified<Signature>, authority: Authority, { policy }: Judged, evidence: ImageEvidence): boolean {
-  const digest: Digest | undefined = evidence.digest.kind === "found" ? evidence.digest.value : undefined;
-  const here =
-    policy.spec.signatures?.sameRepository !== true || one.repository === (evidence.name ?? nameOf(evidence.reference));
-  return one.signer === authority.name && one.role === "release" && one.digest === digest && here;
+/** A signature counts over this very digest, in the role of signing, and where asked over this very name. */
+function isRelevant(one: Verified<Signature>, judged: Judged): boolean {
+  const here = judged.policy.spec.signatures?.sameRepository !== true || one.repository === repositoryOf(judged);
+  return one.role === "release" && one.digest === digestOf(judged) && here;
 }
 
-function threshold(require: NonNullable<ImagePolicy["spec"]["signatures"]>["require"], all: number): number {
-  if (require === "all") return all;
-  return require === "any" ? 1 : require.atLeast;
-}
-
-function expectedSigners(
-  require: NonNullable<ImagePolicy["spec"]["signatures"]>["require"],
-  of: readonly Authority[],
-): string {
-  if (of.length === 1) return `one by ${names(of)}`;
-  if (require === "all") return `one by each of ${names(of)}`;
-  return `${require === "any" ? "one" : require.atLeast} of ${names(of)}`;
+function tooOld(judged: Judged, { stale, undated }: Tally<Verified<Signature>>, expected: string): Violation {
+  const [old] = stale;
+  const found = (one: Signature) => `one by ${one.signer}, ${agedText(one, judged.nowMs)}`;
+  if (old !== undefined) return complain(judged, "IMG_SIGNATURE_STALE", found(old), expected);
+  return complain(judged, "IMG_TIME_UNKNOWN", undated.map(found).join(", "), expected);
 }
 
 function whatWasSeen({ evidence }: Judged, found: readonly Signature[]): { code: ImageCode; found: string } {
@@ -51,19 +65,4 @@ function whatWasSeen({ evidence }: Judged, found: readonly Signature[]): { code:
   const why = evidence.signatures.kind === "absent" ? evidence.signatures.why : "no signature";
   const signed = (evidence.seen?.signatures ?? 0) > 0;
   return { code: signed ? "IMG_UNTRUSTED_SIGNER" : "IMG_UNSIGNED", found: why };
-}
-
-function signCommand({ reference, digest }: ImageEvidence): string {
-  return `cosign sign --key <release key> ${nameOf(reference)}${digest.kind === "found" ? `@${digest.value}` : ""}`;
-}
-
-/** The reference without tag and digest. */
-function nameOf(reference: string): string {
-  const name = reference.split("@")[0] ?? "";
-  const colon = name.indexOf(":", name.lastIndexOf("/") + 1);
-  return colon === -1 ? name : name.slice(0, colon);
-}
-
-function names(authorities: readonly Authority[]): string {
-  return authorities.map(({ name }) => name).join(", ");
 }

@@ -57,7 +57,8 @@ afterAll(async () => {
 
 const collect = (image: PushedImage): Promise<ImageEvidence> =>
   collectImageEvidence(image.pinned, policy.spec.authorities, { registry: client }, AbortSignal.timeout(5000));
-const admitted = async (image: PushedImage) => admits(judgeImage(await collect(image), policy, { path: "image" }, NOW));
+const admitted = async (image: PushedImage) =>
+  admits(judgeImage(await collect(image), policy, { path: "image" }, NOW).decision);
 
 /** Changes, cuts or swaps the n-th answer, and leaves the others as they are. */
 const corruption = fc.record({

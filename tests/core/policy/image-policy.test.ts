@@ -56,7 +56,7 @@ const SPEC = {
 const policy = (spec: object = {}) => imagePolicy({ ...SPEC, ...spec });
 
 const judge = (evidence: Partial<ImageEvidence>, spec: object = {}) =>
-  judgeImage({ ...GOOD, ...evidence }, policy(spec), { path: PATH }, NOW);
+  judgeImage({ ...GOOD, ...evidence }, policy(spec), { path: PATH }, NOW).decision;
 const codes = (decision: Decision) =>
   "violations" in decision ? decision.violations.map(({ code }) => code) : [decision.kind];
 const critical: Finding = { id: "CVE-2026-1", severity: "critical", package: "pkg:apk/alpine/ssl@1" };
@@ -96,7 +96,9 @@ describe("an image is admitted", () => {
 
   it("by its tag, while the webhook has yet to pin it", () => {
     const place = { path: PATH, willBePinned: true };
-    expect(judgeImage({ ...GOOD, reference: "ghcr.io/acme/web:1" }, policy(), place, NOW)).toEqual({ kind: "allow" });
+    expect(judgeImage({ ...GOOD, reference: "ghcr.io/acme/web:1" }, policy(), place, NOW).decision).toEqual({
+      kind: "allow",
+    });
   });
 });
 
