@@ -49,7 +49,7 @@ const validity = z
 
 const log = z
   .object({
-    baseUrl: z.url(),
+    baseUrl: z.url({ protocol: /^https?$/ }),
     hashAlgorithm: z.literal("SHA2_256"),
     publicKey: z.object({ rawBytes: bytes, keyDetails: z.string(), validFor: validity }),
     logId: z.object({ keyId: bytes }),

@@ -17,7 +17,7 @@ import {
   tbsCertificate,
   USAGE,
 } from "./certificates.ts";
-import { ENTRIES, type EntryKind } from "./entries.ts";
+import { ENTRIES, type EntryKind, type Logged } from "./entries.ts";
 import { createRekorV1, createRekorV2, type LoggedEntry } from "./log.ts";
 import { createTimestampAuthority } from "./timestamp-authority.ts";
 
@@ -39,8 +39,8 @@ export interface Holder {
 /** How one signature is wrapped and witnessed. */
 export interface Wrapping {
   readonly version?: 1 | 2 | 3;
-  /** The kind of its log entry, or none. Kinds of 0.0.2 except intoto's go to Rekor v2. */
-  readonly entry?: EntryKind | "none";
+  /** The kinds of its log entries. Kinds of 0.0.2 except intoto's go to Rekor v2. */
+  readonly entries?: readonly EntryKind[];
   readonly timestamp?: boolean;
   readonly atMs?: number;
   /** Changes the log entry after the log signed it. */
@@ -69,22 +69,22 @@ export function createSigstore() {
     return { keys, certificate: signCertificate(issuer, write([...extensions, ...witnessed])) };
   }
 
-  function witness(holder: Holder, payload: Uint8Array, signed: Uint8Array, signature: Buffer, how: Wrapping) {
-    const { entry: kind = "dsse 0.0.1", timestamp = false, atMs = SIGNED_AT_MS, alter = (one) => one } = how;
-    if (kind === "none") return { entries: [], timestamp, atMs };
-    const log = kind.endsWith("0.0.2") && !kind.startsWith("intoto") ? rekorV2 : rekorV1;
+  function logEntries(holder: Holder, logged: Omit<Logged, "verifier">, how: Wrapping): LoggedEntry[] {
+    const { entries = ["dsse 0.0.1"], atMs = SIGNED_AT_MS, alter = (one) => one } = how;
     const verifier = { der: holder.certificate, label: "CERTIFICATE" } as const;
-    const written = ENTRIES[kind]({ payload, signed, payloadType: IN_TOTO, signature, verifier });
-    return { entries: [alter(log.add(written, atMs))], timestamp, atMs };
+    return entries.map((kind) => {
+      const log = kind.endsWith("0.0.2") && !kind.startsWith("intoto") ? rekorV2 : rekorV1;
+      return alter(log.add(ENTRIES[kind]({ ...logged, verifier }), atMs));
+    });
   }
 
   /** A statement in an envelope in a bundle. */
   function bundle(holder: Holder, statement: object, how: Wrapping = {}): JsonRecord {
-    const { version = 3 } = how;
+    const { version = 3, timestamp = false, atMs = SIGNED_AT_MS } = how;
     const payload = Buffer.from(JSON.stringify(statement));
     const signed = preAuthEncoding(IN_TOTO, payload);
     const signature = signWith(holder.keys, signed);
-    const { entries, timestamp, atMs } = witness(holder, payload, signed, signature, how);
+    const entries = logEntries(holder, { payload, signed, payloadType: IN_TOTO, signature }, how);
     const rawBytes = holder.certificate.toString("base64");
     const stamp = () => [{ signedTimestamp: stamps.stamp(signature, atMs).toString("base64") }];
     return json({
@@ -116,10 +116,10 @@ export function createSigstore() {
   /** A simple-signing payload with cosign's annotations. */
   function simple(holder: Holder, claim: object, how: Wrapping = {}): Extract<Artifact, { kind: "simple" }> {
     const bytes = Buffer.from(JSON.stringify(claim));
-    const signature = signWith({ ...holder.keys }, bytes);
-    const kind = how.entry ?? "hashedrekord 0.0.1";
-    const { entries, timestamp } = witness(holder, bytes, bytes, signature, { ...how, entry: kind });
-    const beside = material(holder, entries[0], timestamp ? signature : undefined);
+    const signature = signWith(holder.keys, bytes);
+    const logged = { payload: bytes, signed: bytes, payloadType: "", signature };
+    const [entry] = logEntries(holder, logged, { entries: ["hashedrekord 0.0.1"], ...how });
+    const beside = material(holder, entry, how.timestamp === true ? signature : undefined);
     return { kind: "simple", bytes, signature: signature.toString("base64"), material: beside };
   }
 
@@ -128,11 +128,11 @@ export function createSigstore() {
     const payload = Buffer.from(JSON.stringify(statement));
     const signed = preAuthEncoding(IN_TOTO, payload);
     const signature = signWith(holder.keys, signed);
-    const { entries, timestamp } = witness(holder, payload, signed, signature, how);
+    const [entry] = logEntries(holder, { payload, signed, payloadType: IN_TOTO, signature }, how);
     const bytes = Buffer.from(
       JSON.stringify(writeEnvelope({ payloadType: IN_TOTO, payload, signatures: [signature] })),
     );
-    return { kind: "envelope", bytes, material: material(holder, entries[0], timestamp ? bytes : undefined) };
+    return { kind: "envelope", bytes, material: material(holder, entry, how.timestamp === true ? bytes : undefined) };
   }
 
   const trustedRoot = (): JsonRecord =>

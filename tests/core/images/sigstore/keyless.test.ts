@@ -61,16 +61,16 @@ describe("a signature by a certificate is believed", () => {
   });
 
   const bundles = [
-    { version: 1, entry: "dsse 0.0.1" },
-    { version: 1, entry: "intoto 0.0.2" },
-    { version: 2, entry: "dsse 0.0.1" },
-    { version: 3, entry: "dsse 0.0.1" },
-    { version: 3, entry: "hashedrekord 0.0.1" },
-    { version: 3, entry: "dsse 0.0.1", timestamp: true },
-    { version: 3, entry: "dsse 0.0.2", timestamp: true },
-    { version: 3, entry: "hashedrekord 0.0.2", timestamp: true },
+    { version: 1, entries: ["dsse 0.0.1"] },
+    { version: 1, entries: ["intoto 0.0.2"] },
+    { version: 2, entries: ["dsse 0.0.1"] },
+    { version: 3, entries: ["dsse 0.0.1"] },
+    { version: 3, entries: ["hashedrekord 0.0.1"] },
+    { version: 3, entries: ["dsse 0.0.1"], timestamp: true },
+    { version: 3, entries: ["dsse 0.0.2"], timestamp: true },
+    { version: 3, entries: ["hashedrekord 0.0.2"], timestamp: true },
   ] as const;
-  it.each(bundles)("in a bundle v0.$version with a log entry of $entry", async (how) => {
+  it.each(bundles)("in a bundle v0.$version with log entries $entries", async (how) => {
     const bundle = sigstore.bundle(holder, statement(), how);
     expect(await verify(bundleArtifact(bundle))).toMatchObject(signed(`bundle-v0.${how.version}`));
   });
@@ -79,7 +79,7 @@ describe("a signature by a certificate is believed", () => {
     expect(await verify(sigstore.simple(holder, claim, how))).toMatchObject(signed("cosign-simple"));
   });
 
-  it.each([{}, { timestamp: true }, { entry: "intoto 0.0.2" }] as const)(
+  it.each([{}, { timestamp: true }, { entries: ["intoto 0.0.2"] }] as const)(
     "as an attestation in the old form, %j",
     async (how) => {
       const [worth] = await verify(sigstore.envelope(holder, statement("https://spdx.dev/Document"), how));
