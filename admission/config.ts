@@ -2,6 +2,7 @@ import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { readConfig } from "../core/base/config.ts";
 import { hostPortField } from "../core/base/host-port.ts";
+import { evidenceCacheSchema, verifySchema } from "./evidence-config.ts";
 
 const DIGEST_PINNED = /@sha256:[0-9a-f]{64}$/;
 const folder = z.strictObject({ folder: z.string().min(1) });
@@ -32,6 +33,8 @@ const admissionSchema = z
     policies: folder,
     cluster: folder.optional(),
     registries: z.array(z.strictObject({ host: z.string().min(1), plainHttp: z.boolean().default(false) })).default([]),
+    evidenceCache: evidenceCacheSchema.prefault({}),
+    verify: verifySchema.prefault({}),
     scanStore: z.string().min(1).optional(),
     trivy: trivy.optional(),
     sidecar: sidecar.optional(),

@@ -16,6 +16,7 @@ import { createServing } from "./https/tls.ts";
 import { createImageSource, type ImageSourceOptions } from "./images.ts";
 import { type Policies, type PolicyChange, watchPolicies } from "./policies.ts";
 import { openDecisionLog } from "./record/decision-log.ts";
+import { addEvidenceMetrics } from "./record/evidence-metrics.ts";
 import { createMetrics } from "./record/observe.ts";
 import { createRego } from "./rego/rego.ts";
 import { createBackgroundScans } from "./scans.ts";
@@ -55,6 +56,7 @@ export async function startAdmission(
     images: keep(createImageSource({ ...config, ...scansFor(config, log, keep) })),
     rego: keep(createRego()),
   };
+  addEvidenceMetrics(metrics.registry, () => sources.images.stats);
   const gate = {
     policies: policies.current,
     namespaceLabels: namespacesFor(config, log, keep),

@@ -20,6 +20,7 @@ import { withLock } from "./lock.mjs";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 const FOLDERS = ["cli", "sidecar", "admission", "scanner", "collector", "dashboards", "mesh", "core"];
+const WORKER_FOLDERS = ["admission/rego", "core/images/workers"];
 const OTHER_INPUTS = ["tools/build.mjs", "package-lock.json", "tsconfig.json"];
 const COPIED = [
   ["admission/rego/library.wasm", "rego/library.wasm"],
@@ -58,9 +59,11 @@ async function buildUnlessBuilt() {
 }
 
 function buildCommand(outdir) {
-  const workers = readdirSync(join(ROOT, "admission/rego")).filter((name) => name.endsWith("-worker.ts"));
   const entryPoints = [{ in: "cli/bin.ts", out: "outrider" }];
-  for (const name of workers) entryPoints.push({ in: `admission/rego/${name}`, out: name.slice(0, -".ts".length) });
+  for (const folder of WORKER_FOLDERS) {
+    const workers = readdirSync(join(ROOT, folder)).filter((name) => name.endsWith("-worker.ts"));
+    for (const name of workers) entryPoints.push({ in: `${folder}/${name}`, out: name.slice(0, -".ts".length) });
+  }
   return build({
     ...common,
     entryPoints,
