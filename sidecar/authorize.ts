@@ -1,9 +1,9 @@
 import { type ConnectionVerdict, judgeConnection } from "../core/policy/network/network-policy.ts";
 import type { Endpoint } from "../core/policy/snapshot.ts";
+import { isMeshPort, MESH_PORTS } from "../core/wire/probe-table.ts";
 import type { InForce } from "./control/snapshots.ts";
 import { PolicyDenied, SidecarError } from "./errors.ts";
 import type { Peer } from "./identity/peer.ts";
-import { MESH_PORTS } from "./limits.ts";
 
 /**
  * May this peer use this port of ours? Asked per connection, and again for open ones when the snapshot changes.
@@ -25,7 +25,7 @@ const MESH_PORT_REFUSED: ConnectionVerdict = {
 /** May we use this endpoint? Asked per candidate, before balancing. */
 export function judgeEgress(inForce: InForce, endpoint: Endpoint): ConnectionVerdict {
   const { workload, egress } = inForce.snapshot;
-  if (endpoint.port >= MESH_PORTS.from && endpoint.port <= MESH_PORTS.to) return MESH_PORT_REFUSED;
+  if (isMeshPort(endpoint.port)) return MESH_PORT_REFUSED;
   if (endpoint.podUid === workload.podUid) return { allowed: true, rule: "a pod may call itself", source: "" };
   const peer = endpoint.podUid === "" ? { ip: endpoint.ip } : { ip: endpoint.ip, podUid: endpoint.podUid };
   return judgeConnection(egress, peer, { protocol: "TCP", number: endpoint.port });

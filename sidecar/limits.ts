@@ -73,8 +73,17 @@ export const EXPORT_TIMEOUT_MS = 5 * SECOND_MS;
 /** Admin: longest request body. */
 export const ADMIN_BODY_LIMIT_BYTES = 64 * 1024;
 
-/** Ports of sidecars themselves: never an upstream, or one pod's name would open another's doors. Both ends included. */
-export const MESH_PORTS = { from: 15_000, to: 15_021 } as const;
+/** Probes: open connections at the port that the kubelet asks, and of them from one address, so that a stranger who opens
+ * many does not shut the kubelet out; time for a request's head; longest head. */
+export const PROBE_CONNECTION_LIMIT = 256;
+export const PROBE_CONNECTION_LIMIT_PER_ADDRESS = 32;
+export const PROBE_HEAD_MS = 2 * SECOND_MS;
+export const PROBE_HEAD_LIMIT_BYTES = 8 * 1024;
+/** Longest time for one probe of the application, whatever its own time-out. */
+export const PROBE_LONGEST_MS = 5 * 60 * SECOND_MS;
+/** How much of an answer is read, and how many redirects are followed, as the kubelet does. */
+export const PROBE_ANSWER_LIMIT_BYTES = 10 * 1024;
+export const PROBE_REDIRECT_LIMIT = 10;
 
 /** Draining: how long at most by default, how long idle connections may still bring a request, how often looked at. */
 export const DRAIN_DEFAULT_MS = 8 * SECOND_MS;

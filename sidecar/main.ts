@@ -12,7 +12,7 @@ import { startSidecar } from "./sidecar.ts";
 
 /** `outrider sidecar --config FILE`. @throws {CodedError} CONFIG_INVALID and whatever keeps a part from starting */
 export async function main(args: readonly string[]): Promise<void> {
-  const config = readSidecarConfig(configFlag("sidecar", args));
+  const config = readSidecarConfig(configFlag("sidecar", args), process.env);
   const log = createLog("sidecar");
   const stop = () => void process.kill(process.pid, "SIGTERM");
   const waiting = new AbortController();

@@ -4,7 +4,7 @@ import type { Log } from "../core/base/log.ts";
 import type { SvidSource } from "../core/identity/svid.ts";
 import type { Resource } from "../core/wire/otlp/model.ts";
 import { adminRoutes } from "./admin/routes.ts";
-import { listenAdmin } from "./admin/server.ts";
+import { type AdminRoutes, listenAdmin } from "./admin/server.ts";
 import { Balancer } from "./balance.ts";
 import type { SidecarConfig } from "./config.ts";
 import { Connections } from "./connections/connections.ts";
@@ -19,6 +19,8 @@ import { createIdentity } from "./identity/identity.ts";
 import { APP_IDLE_MS, CONTROL_CONNECT_MS, LINK_IDLE_MS } from "./limits.ts";
 import { createTerminator } from "./mtls.ts";
 import type { Parts } from "./parts.ts";
+import { listenProbes } from "./probes/listener.ts";
+import { createProber } from "./probes/prober.ts";
 import { AccessLog } from "./telemetry/access-log.ts";
 import { startExport } from "./telemetry/export-loop.ts";
 import { Telemetry, type Whose } from "./telemetry/telemetry.ts";
@@ -45,8 +47,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Record<stri
   const parts = assemble(options);
   const control = await startControl(parts, options);
   const servers: Record<string, Server> = {};
-  const admin = await listenAdmin(config.admin.listen, adminRoutes({ parts, control, drain: options.stop }));
+  const routes = adminRoutes({ parts, control, drain: options.stop });
+  const admin = await listenAdmin(config.admin.listen, routes);
   opened({ close: () => void admin.close().closeAllConnections() });
+  Object.assign(servers, await openProbes(routes, options));
   startTelemetry(parts, control, options);
   const terminator = createTerminator(parts.identity);
   for (const listener of config.inbound)
@@ -54,6 +58,18 @@ export async function startSidecar(options: SidecarOptions): Promise<Record<stri
   if (config.outbound !== undefined) servers["outbound"] = await listenOutbound(config.outbound.listen, parts);
   opened({ close: () => drained(Object.values(servers), parts, config.drainDeadline) });
   return addresses({ ...servers, admin });
+}
+
+/** The port that the kubelet asks, open before the listeners: start-up waits for its answer. */
+async function openProbes(routes: AdminRoutes, { config, opened }: SidecarOptions): Promise<Record<string, Server>> {
+  if (config.probes === undefined) return {};
+  const { ip: host } = config.pod;
+  const listener = (port: number) => config.inbound.find((inbound) => inbound.port === port);
+  const prober = createProber(config.probes.app, { host, dial: (port) => listener(port)?.app ?? { host, port } });
+  opened(prober);
+  const probes = await listenProbes(config.probes.listen, routes, prober);
+  opened({ close: () => void probes.close().closeAllConnections() });
+  return { probes };
 }
 
 function assemble({ config, source, log, opened }: SidecarOptions): Parts {

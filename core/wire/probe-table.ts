@@ -65,14 +65,14 @@ const target = z
     "expected one of httpGet, tcpSocket and grpc",
   );
 
-const table = z
+/** Every probe and hook that the sidecar makes for the kubelet, by the path below `/app-health/`. */
+export const probeTable = z
   .record(z.string().regex(PROBE_KEY, 'expected a key such as "web/livez"'), target)
   .refine((entries) => Object.keys(entries).length <= PROBES_LIMIT, `expected at most ${PROBES_LIMIT} probes`);
 
 /** One thing to try in the pod's own network. */
 export type ProbeTarget = z.output<typeof target>;
 
-/** Every probe and hook that the sidecar makes for the kubelet, by the path below `/app-health/`. */
 export type ProbeTable = Readonly<Record<string, ProbeTarget>>;
 
 /** Whether a port belongs to sidecars. */
@@ -82,7 +82,7 @@ export function isMeshPort(number: number): boolean {
 
 /** Why one entry could not stand in a table; `undefined` when it could. */
 export function probeProblem(key: string, entry: unknown): string | undefined {
-  const result = table.safeParse({ [key]: entry });
+  const result = probeTable.safeParse({ [key]: entry });
   if (result.success) return undefined;
   const [issue] = result.error.issues;
   return `${issue?.path.slice(1).join(".") ?? ""}: ${issue?.message ?? "not valid"}`;
@@ -102,13 +102,7 @@ export function formatProbeTable(entries: Readonly<Record<string, object>>): str
 /** The entries of a table's text, checked, each as it was written; `undefined` when any of it is not valid. */
 export function readProbeEntries(text: string): Readonly<Record<string, object>> | undefined {
   const value = text.length <= PROBE_TABLE_LIMIT_CHARS ? parseJson(text) : undefined;
-  return table.safeParse(value).success ? (value as Record<string, object>) : undefined;
-}
-
-/** The table a sidecar serves; `undefined` when any of it is not valid. */
-export function parseProbeTable(text: string): ProbeTable | undefined {
-  const entries = readProbeEntries(text);
-  return entries === undefined ? undefined : table.parse(entries);
+  return probeTable.safeParse(value).success ? (value as Record<string, object>) : undefined;
 }
 
 function parseJson(text: string): unknown {

@@ -22,10 +22,10 @@ tracing: { sampleRatio: 1 }
 drainDeadline: 5s
 `;
 
-function read(text: string) {
+function read(text: string, environment: Record<string, string> = {}) {
   const file = join(dir, "sidecar.yaml");
   writeFileSync(file, text);
-  return readSidecarConfig(file);
+  return readSidecarConfig(file, environment);
 }
 
 describe("the sidecar's configuration", () => {
@@ -52,6 +52,53 @@ describe("the sidecar's configuration", () => {
       .replace("sampleRatio: 1", "sampleRatio: 7")
       .replace("drainDeadline", "drainDedline");
     expect(() => read(bad)).toThrow(/3 problems[\s\S]*pod\.ip[\s\S]*sampleRatio[\s\S]*drainDedline/);
+  });
+});
+
+describe("what injection says of a pod in the sidecar's environment", () => {
+  const POD = {
+    OUTRIDER_POD_NAMESPACE: "shop",
+    OUTRIDER_POD_NAME: "web-1",
+    OUTRIDER_POD_UID: "u-2",
+    OUTRIDER_POD_IP: "fd00::7",
+  };
+  const shared = GOOD.replace(/pod:.*/, "");
+  const target = { port: 8080, timeoutSeconds: 1, httpGet: { path: "/healthz", port: "http" } };
+
+  it("stands for the pod that a shared file cannot name", () => {
+    const { pod } = read(shared, POD);
+    expect(pod).toEqual({ namespace: "shop", name: "web-1", uid: "u-2", ip: "fd00::7" });
+    expect(() => read(shared)).toThrow("pod");
+  });
+
+  it("brings the application's probes, asked for at the pod's own address", () => {
+    const { probes } = read(shared, { ...POD, OUTRIDER_PROBES: JSON.stringify({ "web/livez": target }) });
+    expect(probes?.listen).toEqual({ host: "fd00::7", port: 15_021 });
+    expect(probes?.app["web/livez"]).toMatchObject({ port: 8080, httpGet: { path: "/healthz", scheme: "HTTP" } });
+  });
+
+  const cases: [given: string, table: unknown, message: RegExp][] = [
+    ["no JSON", undefined, /OUTRIDER_PROBES: expected JSON/],
+    ["a probe of a port of the mesh", { "web/livez": { ...target, port: 15_020 } }, /probes\.app.*port/],
+    ["two handlers in one", { "web/livez": { ...target, tcpSocket: {} } }, /expected one of httpGet/],
+    ["a key that is no probe's", { "web/config": target }, /web\/config/],
+    ["a hook without a token", { "web/prestop": target }, /web\/prestop/],
+    [
+      "a header that ends the line",
+      { "web/livez": { ...target, httpGet: { httpHeaders: [{ name: "a", value: "b\r\nc: d" }] } } },
+      /httpHeaders/,
+    ],
+    [
+      "too many headers",
+      { "web/livez": { ...target, httpGet: { httpHeaders: Array.from({ length: 33 }, () => ({ name: "a" })) } } },
+      /httpHeaders/,
+    ],
+    ["a path over the limit", { "web/livez": { ...target, httpGet: { path: `/${"a".repeat(2048)}` } } }, /path/],
+    ["more than one variable holds", { "web/livez": { ...target, pad: "a".repeat(64 * 1024) } }, /at most 65536/],
+  ];
+  it.each(cases)("is refused with %s", (_, table, message) => {
+    const text = table === undefined ? "{" : JSON.stringify(table);
+    expect(() => read(shared, { ...POD, OUTRIDER_PROBES: text })).toThrow(message);
   });
 });
 

@@ -49,6 +49,8 @@ export interface Pod {
   readonly source: SvidSource;
   readonly outbound: string;
   readonly admin: string;
+  /** Empty unless the plan's configuration has `probes`. */
+  readonly probes: string;
   readonly stopped: Promise<void>;
   stop(): Promise<void>;
 }
@@ -166,8 +168,19 @@ export async function openSmallMesh(names: readonly string[]): Promise<SmallMesh
       const raw = podConfig(name, uid, ipOf(name), control.address, join(dir, name), app.port, plan.config);
       const { stop, addresses, stopped } = await startOne(sidecarConfigSchema.parse(raw), source);
       closers.push({ close: stop });
-      const { outbound = "", admin = "" } = addresses;
-      return { name, uid, ip: ipOf(name), spiffeId: idOf(serviceAccount), source, outbound, admin, stopped, stop };
+      const { outbound = "", admin = "", probes = "" } = addresses;
+      return {
+        name,
+        uid,
+        ip: ipOf(name),
+        spiffeId: idOf(serviceAccount),
+        source,
+        outbound,
+        admin,
+        probes,
+        stopped,
+        stop,
+      };
     },
     publish: (pod, change) => {
       const before = snapshots.get(pod.uid) as Snapshot;
