@@ -3,10 +3,12 @@ import { basename, join, resolve } from "node:path";
 import { allInvalid, configInvalid, type Problem, parseYamlDocuments, readConfigText } from "../core/base/config.ts";
 import { asError, CodedError, messageOf } from "../core/base/errors.ts";
 import type { Closable } from "../core/base/lifecycle.ts";
+import { PUBLIC_GOOD_ROOT } from "../core/images/sigstore/public-good.ts";
 import { parseTrust } from "../core/images/trust.ts";
 import { type Compilation, compilePolicies, type PolicyObject } from "../core/policy/images/compile-policies.ts";
 import type { ImagePolicy } from "../core/policy/images/image-policy-schema.ts";
 import type { TrustRoots } from "../core/policy/images/resolve-policy.ts";
+import { PUBLIC_GOOD } from "../core/policy/images/trust-root.ts";
 
 /** Most policy files read from one folder. */
 export const POLICY_FILES_LIMIT = 1000;
@@ -48,7 +50,7 @@ export function compileObjects(objects: readonly PolicyObject[]): Compilation {
 }
 
 /** Trust roots that every policy may name. */
-const BUILT_IN_ROOTS: TrustRoots = new Map();
+const BUILT_IN_ROOTS: TrustRoots = new Map([[PUBLIC_GOOD, { sigstore: PUBLIC_GOOD_ROOT }]]);
 
 /** A key or trust root that cannot be used is found here, not by every admission. */
 function trustProblems({ spec }: ImagePolicy): Problem[] {
