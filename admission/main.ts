@@ -2,32 +2,32 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { systemClock } from "../core/base/clock.ts";
-import { type Closable, runUntilStopped } from "../core/base/lifecycle.ts";
+import { type Closable, runUntilStopped, STOP_DEADLINE_MS } from "../core/base/lifecycle.ts";
 import { createLog, type Log } from "../core/base/log.ts";
 import { startTracing } from "../core/base/tracing.ts";
-import { watchFolder } from "../core/cluster/watch-folder.ts";
 import { createEventSink, type EventSink } from "../core/events/sink.ts";
 import { trivyEnvironment } from "../scanner/environment.ts";
 import { openScanStore } from "../scanner/store.ts";
 import { type ScanTarget, scanWithTrivy } from "../scanner/trivy.ts";
+import { openClusterView } from "./cluster-view.ts";
 import { type AdmissionConfig, readAdmissionConfig } from "./config.ts";
+import type { GateDeps } from "./gate.ts";
 import { createDoors } from "./https/doors.ts";
-import { createServing } from "./https/tls.ts";
 import { createImageSource, type ImageSourceOptions } from "./images.ts";
-import { type Policies, type PolicyChange, watchPolicies } from "./policies.ts";
 import { openDecisionLog } from "./record/decision-log.ts";
 import { addEvidenceMetrics } from "./record/evidence-metrics.ts";
 import { createMetrics } from "./record/observe.ts";
 import { createRego } from "./rego/rego.ts";
 import { createBackgroundScans } from "./scans.ts";
-import { startAdminServer, startReviewServer } from "./server.ts";
+import { LONGEST_TIMEOUT_MS, type ReviewServer, startAdminServer, startReviewServer } from "./server.ts";
 
 /** `outrider admission --config FILE`: runs the webhook until it is told to stop. */
 export async function main(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({ args: [...args], options: { config: { type: "string" } } });
   const config = readAdmissionConfig(values.config ?? "");
   const log = createLog("admission");
-  await runUntilStopped(log, (opened) => startAdmission(config, log, opened));
+  const stopWithinMs = Math.max(STOP_DEADLINE_MS, config.drain + LONGEST_TIMEOUT_MS);
+  await runUntilStopped(log, (opened) => startAdmission(config, log, opened), stopWithinMs);
 }
 
 /**
@@ -47,30 +47,32 @@ export async function startAdmission(
   };
   const instance = `${hostname()}-${config.listen.host}:${config.listen.port}`; // the same after a restart
   const events = keep(eventsFor(config, instance, log));
-  const policies = keep(policiesFor(config, log, events));
+  const view = keep(await openClusterView({ config, instance, log, events }));
   const tracing = keep(await startTracing({ component: "admission", instance, url: config.collector }));
   const decisions = keep(openDecisionLog(join(config.stateDir, "decisions.log")));
-  const serving = keep(createServing({ ...config, clock: systemClock, log }, (next) => server?.serve(next)));
+  let server: ReviewServer | undefined;
+  const serving = keep(await view.serve((next) => server?.serve(next)));
   const metrics = createMetrics(() => (serving.current().notAfterMs - systemClock()) / 1000);
   const sources = {
     images: keep(createImageSource({ ...config, ...scansFor(config, log, keep) })),
     rego: keep(createRego()),
   };
   addEvidenceMetrics(metrics.registry, () => sources.images.stats);
-  const gate = {
-    policies: policies.current,
-    namespaceLabels: namespacesFor(config, log, keep),
+  const gate: GateDeps = {
+    policies: view.policies,
+    namespaceLabels: view.namespaceLabels,
     sources,
     clock: systemClock,
     ...(config.sidecar === undefined ? {} : { sidecarImage: config.sidecar.image }),
     ...(config.sidecar?.verify === false ? { trustedImage: config.sidecar.image } : {}),
   };
-  const doors = createDoors({ gate, witnesses: { log, metrics, tracing, decisions, events } });
-  const notReady = () => (policies.lastError() === undefined ? [] : [`policies: ${policies.lastError()?.message}`]);
-  const server = keep(
-    await startReviewServer({ listen: config.listen, certificate: serving.current(), doors, metrics, notReady }),
-  );
+  const known = view.know === undefined ? {} : { know: view.know };
+  const doors = createDoors({ gate, ...known, witnesses: { log, metrics, tracing, decisions, events } });
+  const notReady = () => [...view.notReady(), ...(server?.notReady() ?? ["webhook: not listening yet"])];
   const admin = keep(await startAdminServer(config.admin.listen, { metrics, notReady }));
+  const listening = { listen: config.listen, certificate: serving.current(), doors, metrics, notReady };
+  server = keep(await startReviewServer({ ...listening, callers: config.tls, drainMs: config.drain }));
+  view.begin?.();
   return { webhook: `https://${server.address}`, admin: `http://${admin.address}` };
 }
 
@@ -84,29 +86,6 @@ function eventsFor({ collector }: AdmissionConfig, instance: string, log: Log): 
     "service.instance.id": instance,
   };
   return createEventSink({ url: collector, resource, log });
-}
-
-function policiesFor(config: AdmissionConfig, log: Log, events: Events): Policies {
-  const told = ({ policies }: PolicyChange) => {
-    const names = policies.map(({ metadata }) => metadata.name).join(", ");
-    log.info({ policies: names }, "policies changed");
-    events.emit({
-      kind: "policy-change",
-      atMs: systemClock(),
-      from: "admission",
-      subject: "ImagePolicy",
-      outcome: "applied",
-      message: `${policies.length} image policies in force: ${names}`,
-      severity: "info",
-      attributes: {},
-    });
-  };
-  const policies = watchPolicies(config.policies.folder, told, (err) =>
-    log.error({ err }, "policies not read; the last good ones stay in force"),
-  );
-  if (policies.current().length === 0)
-    log.warn({ folder: config.policies.folder }, "no ImagePolicy: every image is refused");
-  return policies;
 }
 
 /** Our own scans, where a store is configured, and new ones, where trivy is. */
@@ -125,14 +104,4 @@ function scansFor(
   const scan = (target: ScanTarget, signal: AbortSignal) => scanWithTrivy(target, options, signal);
   const scans = keep(createBackgroundScans({ store, scan, registries, clock: systemClock, log }));
   return { ownScan, wantScan: scans.want };
-}
-
-/** Labels of namespaces from the cluster's folder; without one, no namespace has any. */
-function namespacesFor(config: AdmissionConfig, log: Log, keep: (closable: Closable) => void) {
-  if (config.cluster === undefined) return () => ({});
-  const onError = (err: Error) => log.error({ err }, "manifests not read; the last good ones stay in force");
-  const watched = watchFolder(config.cluster.folder, { onError }, () => {});
-  keep(watched);
-  return (namespace: string): Readonly<Record<string, string>> =>
-    watched.current().namespaces.find(({ metadata }) => metadata.name === namespace)?.metadata.labels ?? {};
 }

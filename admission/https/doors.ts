@@ -21,6 +21,8 @@ export interface Witnesses {
 
 export interface DoorDeps {
   readonly gate: GateDeps;
+  /** Makes sure that a namespace is known before rules are chosen by its labels; absent where all are. */
+  readonly know?: (namespace: string, signal: AbortSignal) => Promise<void>;
   readonly witnesses: Witnesses;
 }
 
@@ -32,11 +34,15 @@ export function createDoors(deps: DoorDeps): Readonly<Record<Door, Answer>> {
   return {
     validate: (request, signal, traceparent) =>
       answer("validate", request, deps, traceparent, async () => {
+        await deps.know?.(request.namespace, signal);
         const verdict = await gate(request, deps.gate, true, signal);
         return { verdict, operations: [], warnings: [], left: false };
       }),
     mutate: (request, signal, traceparent) =>
-      answer("mutate", request, deps, traceparent, () => mutate(request, deps.gate, signal)),
+      answer("mutate", request, deps, traceparent, async () => {
+        await deps.know?.(request.namespace, signal);
+        return mutate(request, deps.gate, signal);
+      }),
   };
 }
 

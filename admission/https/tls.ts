@@ -3,7 +3,7 @@ import { type Clock, DAY_MS, HOUR_MS } from "../../core/base/clock.ts";
 import type { Closable } from "../../core/base/lifecycle.ts";
 import type { Log } from "../../core/base/log.ts";
 import { writeFileAtomically } from "../../core/identity/atomic-file.ts";
-import { createAuthority } from "../../core/identity/authority.ts";
+import { type Authority, createAuthority } from "../../core/identity/authority.ts";
 
 /** Life of the serving certificate, and how long before its end the next one serves, in milliseconds. */
 export const SERVING_TTL_MS = 30 * DAY_MS;
@@ -12,7 +12,7 @@ export const SERVING_RENEWAL_MS = 10 * DAY_MS;
 export const SERVING_CHECK_MS = HOUR_MS;
 
 /** The webhook's own domain: its certificates are no workload identity of the mesh. */
-const WEBHOOK_DOMAIN = "webhook.outrider.internal";
+export const WEBHOOK_DOMAIN = "webhook.outrider.internal";
 const WEBHOOK_ID = `spiffe://${WEBHOOK_DOMAIN}/ns/outrider-system/sa/outrider-admission`;
 
 /** What the listener serves with. */
@@ -54,18 +54,7 @@ export function createServing(options: ServingOptions, onRenewed: (next: Serving
   const { stateDir, caFile, serverNames, clock, log } = options;
   const authority = createAuthority({ trustDomain: WEBHOOK_DOMAIN, stateDir, certificateTtlMs: SERVING_TTL_MS, clock });
   const bundle = () => authority.bundle().join("");
-  const issue = (): ServingCertificate => {
-    const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-    const spki = publicKey.export({ type: "spki", format: "der" });
-    const issued = authority.issue({
-      spiffeId: WEBHOOK_ID,
-      publicKey: spki,
-      ttlMs: SERVING_TTL_MS,
-      hosts: serverNames,
-    });
-    const keyPem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
-    return { certPem: issued.chain.join(""), keyPem, notAfterMs: issued.notAfterMs };
-  };
+  const issue = () => issueServing(authority, serverNames, SERVING_TTL_MS);
   const publish = () => writeFileAtomically(caFile, bundle(), 0o644);
   publish();
   let serving = issue();
@@ -89,4 +78,13 @@ export function createServing(options: ServingOptions, onRenewed: (next: Serving
   };
   const timer = setInterval(look, SERVING_CHECK_MS).unref();
   return { current: () => serving, bundle, renew, rotate, close: () => clearInterval(timer) };
+}
+
+/** A new key with its certificate. */
+export function issueServing(authority: Authority, hosts: readonly string[], ttlMs: number): ServingCertificate {
+  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const spki = publicKey.export({ type: "spki", format: "der" });
+  const issued = authority.issue({ spiffeId: WEBHOOK_ID, publicKey: spki, ttlMs, hosts });
+  const keyPem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  return { certPem: issued.chain.join(""), keyPem, notAfterMs: issued.notAfterMs };
 }

@@ -18,6 +18,7 @@ export const STOP_DEADLINE_MS = 10_000;
 export async function runUntilStopped(
   log: Log,
   start: (opened: (closable: Closable) => void) => Promise<Readonly<Record<string, string>>>,
+  stopDeadlineMs = STOP_DEADLINE_MS,
 ): Promise<void> {
   const open: Closable[] = [];
   const stopped = new Promise<string>((resolve) => {
@@ -28,7 +29,7 @@ export async function runUntilStopped(
     log.info({ addresses }, "ready");
     log.info({ signal: await stopped }, "stopping");
   } finally {
-    await withDeadline(closeAll(open, log), STOP_DEADLINE_MS);
+    await withDeadline(closeAll(open, log), stopDeadlineMs);
   }
 }
 
