@@ -1,4 +1,5 @@
 import { CodedError } from "../core/base/errors.ts";
+import { shownJson } from "../core/base/shown-json.ts";
 import { isObject, type JsonObject } from "../core/policy/pods/pod-spec.ts";
 import { isPodKind } from "../core/policy/pods/pod-spec-find.ts";
 import { plainText } from "./answer/plain-text.ts";
@@ -145,8 +146,9 @@ function optionalText(value: unknown, path: string): string {
   return value === undefined || value === null || value === "" ? "" : textOf(value, path);
 }
 
+const SHOWN_CHARS = 80;
+
 function malformed(path: string, expected: string, found: unknown): CodedError {
-  const shown = (JSON.stringify(found) ?? "nothing").slice(0, 80);
-  const message = `review: ${path}: expected ${expected}, found ${shown}`;
+  const message = `review: ${path}: expected ${expected}, found ${shownJson(found, SHOWN_CHARS)}`;
   return new CodedError("REVIEW_MALFORMED", message, ADMISSION_ERRORS.REVIEW_MALFORMED.fix);
 }

@@ -1,4 +1,6 @@
 import type { Readable } from "node:stream";
+import { CodedError } from "../../core/base/errors.ts";
+import { ADMISSION_ERRORS } from "../errors.ts";
 
 /** Most bytes of an oversized body that are read past the limit, so that its sender can read the answer. */
 export const DRAIN_LIMIT_BYTES = 64 * 1024 * 1024;
@@ -53,6 +55,24 @@ export async function readReviewBody(stream: Readable, limitBytes: number, budge
     throw thrown;
   }
   return { text: Buffer.concat(chunks).toString("utf8"), kept, release };
+}
+
+/**
+ * The body, or an error once the time is up. The stream is left as it is, so that its sender can be told: he who closes
+ * the connection afterwards ends the reading, too.
+ *
+ * @throws {CodedError} REVIEW_SLOW
+ */
+export function inTime(reading: Promise<ReviewBody>, signal: AbortSignal): Promise<ReviewBody> {
+  const { means, fix } = ADMISSION_ERRORS.REVIEW_SLOW;
+  return new Promise((resolve, reject) => {
+    const giveUp = () => {
+      reading.then((late) => late.release()).catch(() => {}); // what fails now has nobody left to tell
+      reject(new CodedError("REVIEW_SLOW", `review: ${means}`, fix));
+    };
+    signal.addEventListener("abort", giveUp, { once: true });
+    reading.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));
+  });
 }
 
 function take(budget: BodyBudget, bytes: number): number {

@@ -23,7 +23,7 @@ const part = <T extends object>(shape: { [Key in keyof T]: fc.Arbitrary<T[Key]> 
 const capability = pick("ALL", "NET_BIND_SERVICE", "CHOWN", "SYS_ADMIN", "chown", "CAP_CHOWN", "");
 const capabilities = part({
   add: maybe(fc.array(capability, { maxLength: 3 })),
-  drop: maybe(fc.array(capability, { maxLength: 2 }), fc.constant(["ALL"])),
+  drop: maybe(fc.array(capability, { maxLength: 2 }), fc.constant<string[]>(["ALL"])),
 });
 const profile = part({
   type: maybe(pick("RuntimeDefault", "Localhost", "Unconfined", "", "runtimedefault")),
@@ -146,7 +146,7 @@ const level = pick("privileged", "baseline", "restricted", "baselin", "");
 const version = pick("latest", "v1.0", "v1.30", "v1.99", "v1.01", "v2.0", "1.30", "");
 const label = (mode: string) => `pod-security.kubernetes.io/${mode}`;
 
-export const randomLabels: fc.Arbitrary<Record<string, string>> = fc.record(
+export const randomLabels = fc.record<Record<string, string>>(
   {
     [label("enforce")]: level,
     [label("warn")]: level,

@@ -1,4 +1,5 @@
 import { CodedError } from "../../base/errors.ts";
+import { shownJson } from "../../base/shown-json.ts";
 
 /** A JSON object whose shape nobody checked. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -121,7 +122,9 @@ function imageAt(place: Place, value: unknown): ImageAt {
   throw malformed(place.path, "an image reference", value);
 }
 
+const SHOWN_CHARS = 60;
+
 export function malformed(path: string, expected: string, found: unknown): CodedError {
-  const shown = (JSON.stringify(found) ?? "nothing").slice(0, 60);
-  return new CodedError("POD_MALFORMED", `${path}: expected ${expected}, found ${shown}`, "correct the object");
+  const message = `${path}: expected ${expected}, found ${shownJson(found, SHOWN_CHARS)}`;
+  return new CodedError("POD_MALFORMED", message, "correct the object");
 }

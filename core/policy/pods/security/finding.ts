@@ -1,3 +1,4 @@
+import { shownJson } from "../../../base/shown-json.ts";
 import type { POLICY_ERRORS } from "../../errors.ts";
 import type { Place } from "../pod-spec.ts";
 import type { PodView, Setter, Step } from "./view.ts";
@@ -33,6 +34,7 @@ export interface Breach {
   readonly fix?: string;
 }
 
+/** How much of a value that is no text is shown. */
 const FOUND_LIMIT_CHARS = 80;
 
 /** What the place holds, with the field's name unless it is an entry of a list. */
@@ -47,10 +49,9 @@ export function subjectOf({ setter: { name }, subject }: Breach): string | undef
   return subject ?? (name === undefined || name === "" ? undefined : `container ${name}`);
 }
 
-function shown(value: unknown): string {
+export function shown(value: unknown): string {
   if (typeof value === "string") return value;
-  const text = isAbsent(value) ? "" : JSON.stringify(value);
-  return text.length > FOUND_LIMIT_CHARS ? `${text.slice(0, FOUND_LIMIT_CHARS - 3)}...` : text;
+  return isAbsent(value) ? "" : shownJson(value, FOUND_LIMIT_CHARS);
 }
 
 export function isAbsent(value: unknown): value is undefined | null {

@@ -8,6 +8,7 @@ import {
   plural,
   quoted,
   settersText,
+  shown,
   sorted,
   valuesOf,
 } from "./finding.ts";
@@ -138,16 +139,11 @@ function annotationsPlace(at: PodSpecAt): Place {
 
 function annotationBreach({ at, pod }: PodView, key: string, value: unknown, code: Breach["code"]): Breach {
   const place = stepInto(annotationsPlace(at), key);
-  return { code, setter: pod, at: place, value: `${key}=${quotedGo(textOf(value))}` };
+  return { code, setter: pod, at: place, value: `${key}=${quotedGo(shown(value))}` };
 }
 
 function annotationTexts(breaches: readonly Breach[]): string[] {
   return sorted(breaches.map(({ value }) => String(value)));
-}
-
-function textOf(value: unknown): string {
-  if (typeof value === "string") return value;
-  return isAbsent(value) ? "" : JSON.stringify(value);
 }
 
 function isAppArmorValue(value: unknown): boolean {

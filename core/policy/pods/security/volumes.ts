@@ -1,5 +1,5 @@
 import { type JsonObject, textOf } from "../pod-spec.ts";
-import { type Breach, type Finding, isAbsent, namedText, plural, quoted, sorted, use } from "./finding.ts";
+import { type Breach, type Finding, isAbsent, namedText, plural, quoted, shown, sorted, use } from "./finding.ts";
 import { entriesOf, type PodView } from "./view.ts";
 
 /** Types a volume may have at the restricted level. An image volume's image is verified like a container's. */
@@ -42,7 +42,7 @@ export const OTHER_VOLUMES: readonly string[] = [
 
 export function hostPaths(view: PodView): Finding | undefined {
   const breaches = volumeBreaches(view, "PSS_HOST_PATH", ({ hostPath }) =>
-    isAbsent(hostPath) ? undefined : { step: "hostPath", found: `hostPath ${JSON.stringify(hostPath)}` },
+    isAbsent(hostPath) ? undefined : { step: "hostPath", found: `hostPath ${shown(hostPath)}` },
   );
   if (breaches.length === 0) return undefined;
   return {
