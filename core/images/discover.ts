@@ -36,7 +36,7 @@ export async function discoverArtifacts(target: Target): Promise<Discovery> {
   const log: Log = { notes: [], failures: [] };
   const tag = target.digest.replace(":", "-");
   const [referred, signed, attested] = await Promise.all([
-    tolerate(log, [], () => referrerLayers(target, tag, log)),
+    tolerate(log, [], () => referrerLayers(target, log)),
     tolerate(log, [], () => tagLayers(target, `${tag}.sig`, log)),
     tolerate(log, [], () => tagLayers(target, `${tag}.att`, log)),
   ]);
@@ -53,10 +53,10 @@ function noteIn(log: Log): Note {
   return (why) => log.notes.push(why);
 }
 
-async function referrerLayers(target: Target, fallbackTag: string, log: Log): Promise<EvidenceLayer[]> {
-  const descriptors = await referrerDescriptors(target, fallbackTag, log);
+async function referrerLayers(target: Target, log: Log): Promise<EvidenceLayer[]> {
+  const descriptors = await referrerDescriptors(target, log);
   const manifests = await mapBounded(descriptors.filter(holdsLayers), (descriptor) =>
-    tolerate(log, undefined, () => target.client.manifest(target.repository, descriptor.digest, target.signal)),
+    tolerate(log, undefined, () => target.client.attached(target.repository, descriptor.digest, target.signal)),
   );
   return manifests.flatMap((manifest) => {
     if (manifest?.kind !== "image") return [];
@@ -66,16 +66,10 @@ async function referrerLayers(target: Target, fallbackTag: string, log: Log): Pr
   });
 }
 
-async function referrerDescriptors(target: Target, fallbackTag: string, log: Log): Promise<readonly Descriptor[]> {
-  const listed = await target.client.referrers(target.repository, target.digest, target.signal);
-  if (listed?.truncated === true) log.notes.push(`more than ${ARTIFACTS_PER_IMAGE} referrers, the rest not read`);
-  if (listed !== undefined) return listed.descriptors;
-  const index = await target.client.manifest(target.repository, fallbackTag, target.signal);
-  if (index?.kind !== "index") return [];
-  const { manifests } = index.content;
-  if (manifests.length > ARTIFACTS_PER_IMAGE)
-    log.notes.push(`more than ${ARTIFACTS_PER_IMAGE} referrers, the rest not read`);
-  return manifests.slice(0, ARTIFACTS_PER_IMAGE);
+async function referrerDescriptors(target: Target, log: Log): Promise<readonly Descriptor[]> {
+  const { descriptors, truncated } = await target.client.referrers(target.repository, target.digest, target.signal);
+  if (truncated) log.notes.push(`more than ${ARTIFACTS_PER_IMAGE} referrers, the rest not read`);
+  return descriptors;
 }
 
 function holdsLayers({ mediaType }: Descriptor): boolean {
@@ -83,7 +77,7 @@ function holdsLayers({ mediaType }: Descriptor): boolean {
 }
 
 async function tagLayers(target: Target, tag: string, log: Log): Promise<EvidenceLayer[]> {
-  const manifest: Manifest | undefined = await target.client.manifest(target.repository, tag, target.signal);
+  const manifest: Manifest | undefined = await target.client.attached(target.repository, tag, target.signal);
   return manifest?.kind === "image" ? evidenceLayers(manifest.content, noteIn(log)) : [];
 }
 

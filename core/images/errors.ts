@@ -16,6 +16,10 @@ export const IMAGES_ERRORS = {
     means: "the registry answered with an unexpected status",
     fix: "look at the registry's log for that request",
   },
+  REGISTRY_UNAVAILABLE: {
+    means: "the registry answered that it is in trouble (5xx)",
+    fix: "retry; look at the registry's log for that request",
+  },
   REGISTRY_DENIED: {
     means: "the registry refused the credentials, or asks for some that are not configured",
     fix: "configure credentials with pull access for that registry host",
@@ -47,6 +51,50 @@ export const IMAGES_ERRORS = {
   REGISTRY_ADDRESS_REFUSED: {
     means: "the host of an image is a loopback, link-local or otherwise reserved address that is not configured",
     fix: "add the host to registries in the configuration, if it is right",
+  },
+  REGISTRY_RATE_LIMITED: {
+    means: "the registry asked to be left alone (429, or 503 with Retry-After) for longer than a request waits",
+    fix: "wait until the time named; configure credentials or a mirror if its limits are too low",
+  },
+  REGISTRY_BUSY: {
+    means: "too many requests wait for this registry already",
+    fix: "retry; raise the registry's concurrency if it can answer more at a time",
+  },
+  REGISTRY_CIRCUIT_OPEN: {
+    means: "the registry failed several times in a row and is not asked for a while",
+    fix: "mend the registry; it is tried again at the time named, without a restart",
+  },
+  REGISTRY_TAG_UNSEEN: {
+    means: "the registry is down, and what a mirror gives for the tag was never seen there before",
+    fix: "name the image by digest, or wait for the registry",
+  },
+  REGISTRY_NESTED_INDEX: {
+    means: "an index holds another index, so that which image runs cannot be told",
+    fix: "push an index whose entries are images, one a platform",
+  },
+  REGISTRY_AMBIGUOUS_INDEX: {
+    means: "an index has two entries for one platform, or a manifest is an image and an index at once",
+    fix: "push an index with one entry a platform",
+  },
+  REGISTRY_FOREIGN_LAYERS: {
+    means: "a layer of the image is to be fetched from another address than the registry",
+    fix: "push the image with its layers: docker push --allow-nondistributable-artifacts, or crane copy",
+  },
+  CREDENTIALS_INVALID: {
+    means: "a docker configuration or pull secret cannot be read as one",
+    fix: "create it again: kubectl create secret docker-registry, or docker login",
+  },
+  CREDENTIAL_HELPER_REFUSED: {
+    means: "a docker configuration keeps credentials in a helper program, and helpers are not run",
+    fix: "put the credentials into the file, or allow helpers in the configuration",
+  },
+  CREDENTIAL_HELPER_FAILED: {
+    means: "a credential helper could not be run, or its answer is not a credential",
+    fix: "run it by hand: echo HOST | docker-credential-NAME get",
+  },
+  TAG_HISTORY: {
+    means: "the file that remembers tags cannot be read or written",
+    fix: "check its path and permissions, or remove it: it is filled again",
   },
   IMAGE_KEY_INVALID: {
     means: "an authority's key is not a public key of a kind that may sign images",

@@ -38,3 +38,51 @@ export const REQUESTS_PER_IMAGE = 8;
 export const TOKEN_MARGIN_MS = 10_000;
 /** Tokens kept, oldest dropped first. */
 export const TOKENS_KEPT = 256;
+/** Longest use of a token, whatever it says of itself, in milliseconds. */
+export const TOKEN_LIFE_LIMIT_MS = 3_600_000;
+/** A registry that asked for a password is shown it unasked for this long, in milliseconds. */
+export const BASIC_KEPT_MS = 300_000;
+/** Requests to one host at a time, unless configured. */
+export const REQUESTS_PER_REGISTRY = 16;
+/** Requests waiting for their turn at one host. */
+export const REQUESTS_WAITING = 512;
+/** Hosts whose traffic is remembered, the ones asked longest ago dropped first. */
+export const HOSTS_KEPT = 256;
+/** Further tries after a 429. */
+export const RETRIES_PER_REQUEST = 2;
+/** First wait after a 429 that does not say how long, in milliseconds; doubled each time. */
+export const RETRY_WAIT_MS = 200;
+/** Longest wait within a request for a registry that asked to be left alone, in milliseconds; beyond it is refused. */
+export const RETRY_WAIT_LIMIT_MS = 2000;
+/** Longest a registry is left alone because it asked for that, in milliseconds. */
+export const PAUSE_LIMIT_MS = 300_000;
+/** Failures in a row after which a host is not asked for a while. */
+export const BREAKER_FAILURES = 5;
+/** First such while, in milliseconds; doubled with each failed trial. */
+export const BREAKER_OPEN_MS = 5000;
+/** Longest such while, in milliseconds. */
+export const BREAKER_OPEN_LIMIT_MS = 60_000;
+/** A request given up after this long counts as a failure of the host, in milliseconds. */
+export const BREAKER_SLOW_MS = 2000;
+/** Longest wait for one mirror before the next is asked, in milliseconds. */
+export const MIRROR_DEADLINE_MS = 2000;
+/** Longest wait for a registry's own answer on a tag before a mirror may give a known one, in milliseconds. */
+export const ORIGIN_PATIENCE_MS = 3000;
+/** Largest docker configuration or pull secret, in bytes; a Kubernetes Secret holds 1 MiB. */
+export const CREDENTIALS_LIMIT_BYTES = 1024 * 1024;
+/** Registries that one such file may name. */
+export const CREDENTIALS_PER_FILE = 256;
+/** Longest run of a credential helper, in milliseconds. */
+export const HELPER_DEADLINE_MS = 3000;
+/** Largest answer of a credential helper, in bytes. */
+export const HELPER_OUTPUT_LIMIT_BYTES = 64 * 1024;
+/** Tags remembered for an outage of their registry, the ones seen longest ago dropped first. */
+export const TAGS_REMEMBERED = 10_000;
+/** Digests remembered of one tag, the ones seen longest ago dropped first. */
+export const DIGESTS_PER_TAG = 16;
+/** Deepest nesting of a manifest's JSON. @see OCI image-spec: a manifest needs 5 */
+export const MANIFEST_DEPTH = 32;
+/** Layers of one image. @see containerd and overlayfs, which stop at 500 and 128 */
+export const LAYERS_PER_IMAGE = 512;
+/** Entries of one index. */
+export const MANIFESTS_PER_INDEX = 1024;

@@ -1,74 +1,73 @@
 import { asError, CodedError, messageOf } from "../../base/errors.ts";
-import { IMAGES_ERRORS, type ImagesCode } from "../errors.ts";
 import { HEADERS_LIMIT_BYTES, REDIRECTS_PER_REQUEST, REQUEST_DEADLINE_MS } from "../limits.ts";
 import { refuseReservedHost } from "./address-guard.ts";
+import { type Answer, failure, headerOf } from "./answer.ts";
 import type { RegistryHosts } from "./hosts.ts";
+import type { Traffic } from "./traffic/traffic.ts";
 import type { Incoming, Transport } from "./transport.ts";
 
-/** One answer, read whole. */
-export interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: Uint8Array;
-  /** Where it came from after redirects. */
-  readonly url: URL;
-}
+export { type Answer, failure, headerOf } from "./answer.ts";
 
 export interface Ask {
   readonly url: URL;
   readonly accept: string;
   /** Sent to the first host only, never after a redirect to another. */
   readonly authorization?: string;
+  /** Sent as a POST instead of a GET, and never after a redirect. */
+  readonly form?: URLSearchParams;
   readonly limitBytes: number;
   readonly signal: AbortSignal;
   /** The thing first, for messages: "127.0.0.4:5000/shop/web:1". */
   readonly what: string;
 }
 
-/** GET with every bound applied. Statuses are the caller's to judge; anything that is not a whole answer throws. */
+/** One request with every bound applied. Statuses are the caller's to judge; what is not a whole answer throws. */
 export interface RegistryHttp {
-  get(ask: Ask): Promise<Answer>;
+  send(ask: Ask): Promise<Answer>;
   close(): Promise<void>;
+}
+
+export interface HttpParts {
+  readonly hosts: RegistryHosts;
+  readonly transport: Transport;
+  readonly traffic: Traffic;
+  /** Longest wait for one request with its redirects and pauses, in milliseconds. */
+  readonly requestDeadlineMs?: number;
 }
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
-export function createRegistryHttp(
-  hosts: RegistryHosts,
-  transport: Transport,
-  requestDeadlineMs = REQUEST_DEADLINE_MS,
-): RegistryHttp {
-  const way: Way = { hosts, transport };
+export function createRegistryHttp(parts: HttpParts): RegistryHttp {
+  const { requestDeadlineMs = REQUEST_DEADLINE_MS } = parts;
   return {
-    get: (ask) => {
+    send: (ask) => {
       const signal = AbortSignal.any([ask.signal, AbortSignal.timeout(requestDeadlineMs)]);
-      return follow({ ...ask, signal }, way);
+      return follow({ ...ask, signal }, parts);
     },
-    close: () => transport.close(),
+    close: () => parts.transport.close(),
   };
 }
 
-interface Way {
-  readonly hosts: RegistryHosts;
-  readonly transport: Transport;
-}
-
-async function follow(ask: Ask, way: Way): Promise<Answer> {
+async function follow(ask: Ask, parts: HttpParts): Promise<Answer> {
   let next = ask;
   for (let hop = 0; hop <= REDIRECTS_PER_REQUEST; hop++) {
-    const answer = await once(next, way);
+    const { url, what, signal } = next;
+    const asked = next;
+    const answer = await parts.traffic.send({ host: url.host, what, signal }, () => exchange(asked, parts));
     const location = REDIRECTS.has(answer.status) ? headerOf(answer, "location") : undefined;
     if (location === undefined) return answer;
-    next = redirected(next, location, way.hosts);
+    next = redirected(next, location, parts.hosts);
   }
   throw failure("REGISTRY_REDIRECT_REFUSED", `${ask.what}: more than ${REDIRECTS_PER_REQUEST} redirects`);
 }
 
+/** What to ask next: with the authorization on the same origin, without it elsewhere, and a form nowhere else. */
 function redirected(ask: Ask, location: string, hosts: RegistryHosts): Ask {
   const url = URL.canParse(location, ask.url) ? new URL(location, ask.url) : undefined;
-  const sameOrigin = url?.origin === ask.url.origin;
-  if (url === undefined || url.username !== "" || (!sameOrigin && !hosts.mayFollow(url))) {
-    const shown = url === undefined ? location.slice(0, 80) : url.origin;
+  const sameOrigin = url?.origin === ask.url.origin && url.origin !== "null";
+  const forbidden = url === undefined || url.username !== "" || ask.form !== undefined;
+  if (forbidden || (!sameOrigin && !hosts.mayFollow(url))) {
+    const shown = url === undefined ? location.slice(0, 80) : `${url.protocol}//${url.host}`;
     throw failure("REGISTRY_REDIRECT_REFUSED", `${ask.what}: redirected to ${shown}, which must not be asked`);
   }
   if (sameOrigin) return { ...ask, url };
@@ -76,34 +75,40 @@ function redirected(ask: Ask, location: string, hosts: RegistryHosts): Ask {
   return { ...bare, url };
 }
 
-async function once(ask: Ask, { hosts, transport }: Way): Promise<Answer> {
+async function exchange(ask: Ask, { hosts, transport }: HttpParts): Promise<Answer> {
+  const { url, signal, form } = ask;
   try {
-    if (!hosts.isConfigured(ask.url)) refuseReservedHost(ask.url);
-    const headers = {
-      accept: ask.accept,
-      "accept-encoding": "identity",
-      "user-agent": "outrider",
-      ...(ask.authorization === undefined ? {} : { authorization: ask.authorization }),
-    };
-    const answer = await transport.send({ method: "GET", url: ask.url, headers, signal: ask.signal });
-    const body = await readBody(answer, ask);
-    return { status: answer.status, headers: answer.headers, body, url: ask.url };
+    if (!hosts.isConfigured(url)) refuseReservedHost(url);
+    const method = form === undefined ? "GET" : "POST";
+    const body = form === undefined ? {} : { body: form.toString() };
+    const incoming = await transport.send({ method, url, headers: headersOf(ask), signal, ...body });
+    return { status: incoming.status, headers: incoming.headers, body: await readBody(incoming, ask), url };
   } catch (thrown) {
     throw codedFailure(thrown, ask);
   }
 }
 
+function headersOf({ accept, authorization, form }: Ask): Record<string, string> {
+  return {
+    accept,
+    "accept-encoding": "identity",
+    "user-agent": "outrider",
+    ...(authorization === undefined ? {} : { authorization }),
+    ...(form === undefined ? {} : { "content-type": "application/x-www-form-urlencoded" }),
+  };
+}
+
 /** Reads until the limit and not a byte further; a declared length that is not kept is a failure, not a shorter body. */
-async function readBody(answer: Incoming, ask: Ask): Promise<Uint8Array> {
+async function readBody(incoming: Incoming, ask: Ask): Promise<Uint8Array> {
   try {
-    refuseUnwanted(answer, ask);
+    refuseUnwanted(incoming, ask);
   } catch (thrown) {
-    answer.discard();
+    incoming.discard();
     throw thrown;
   }
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of answer.body) {
+  for await (const chunk of incoming.body) {
     size += chunk.byteLength;
     if (size > ask.limitBytes) throw tooLarge(ask);
     chunks.push(chunk);
@@ -112,41 +117,27 @@ async function readBody(answer: Incoming, ask: Ask): Promise<Uint8Array> {
 }
 
 /** What the headers give away already: a coding that was not asked for could hide any size, an announced size is known. */
-function refuseUnwanted(answer: Incoming, ask: Ask): void {
-  const encoding = headerOf(answer, "content-encoding") ?? "identity";
+function refuseUnwanted(incoming: Incoming, ask: Ask): void {
+  const encoding = headerOf(incoming, "content-encoding") ?? "identity";
   if (encoding.toLowerCase() !== "identity") {
     const shown = encoding.slice(0, 40);
     throw failure("REGISTRY_MALFORMED", `${ask.what}: answered with content-encoding ${shown}, not asked for`);
   }
-  if (Number(headerOf(answer, "content-length") ?? 0) > ask.limitBytes) throw tooLarge(ask);
+  if (Number(headerOf(incoming, "content-length") ?? 0) > ask.limitBytes) throw tooLarge(ask);
 }
 
 function tooLarge({ what, limitBytes }: Ask): CodedError {
   return failure("REGISTRY_TOO_LARGE", `${what}: answer is larger than ${limitBytes} bytes`);
 }
 
-export function headerOf(answer: Pick<Answer, "headers">, name: string): string | undefined {
-  const value = answer.headers[name];
-  return Array.isArray(value) ? value[0] : value;
-}
-
-export function failure(code: ImagesCode, message: string, cause?: unknown): CodedError {
-  return new CodedError(code, message, IMAGES_ERRORS[code].fix, { cause });
-}
-
-function codedFailure(thrown: unknown, ask: Ask): Error {
-  if (thrown instanceof CodedError) return thrown;
-  const inner = (thrown as { cause?: unknown } | undefined)?.cause;
-  if (inner instanceof CodedError) return inner;
-  if (ask.signal.aborted || isTimeout(thrown)) {
-    return failure("REGISTRY_TIMEOUT", `${ask.what}: no whole answer from ${ask.url.host} in time`, asError(thrown));
+function codedFailure(thrown: unknown, { what, url, signal }: Ask): Error {
+  const { cause, code, name = "" } = (thrown ?? {}) as { cause?: unknown; code?: unknown; name?: string };
+  for (const one of [thrown, cause]) if (one instanceof CodedError) return one;
+  if (signal.aborted || /Timeout/.test(name)) {
+    return failure("REGISTRY_TIMEOUT", `${what}: no whole answer from ${url.host} in time`, asError(thrown));
   }
-  if ((thrown as { code?: unknown } | undefined)?.code === "UND_ERR_HEADERS_OVERFLOW") {
-    return failure("REGISTRY_TOO_LARGE", `${ask.what}: headers are larger than ${HEADERS_LIMIT_BYTES} bytes`, thrown);
+  if (code === "UND_ERR_HEADERS_OVERFLOW") {
+    return failure("REGISTRY_TOO_LARGE", `${what}: headers are larger than ${HEADERS_LIMIT_BYTES} bytes`, thrown);
   }
-  return failure("REGISTRY_UNREACHABLE", `${ask.what}: ${ask.url.host}: ${messageOf(thrown)}`, asError(thrown));
-}
-
-function isTimeout(thrown: unknown): boolean {
-  return /Timeout/.test((thrown as { name?: string } | undefined)?.name ?? "");
+  return failure("REGISTRY_UNREACHABLE", `${what}: ${url.host}: ${messageOf(thrown)}`, asError(thrown));
 }

@@ -67,7 +67,10 @@ afterAll(async () => {
 });
 
 /** A fresh image of its own digest. */
-const push = (repository = "shop/web") => pushImage(registry, { repository, tag: `t${++count}` });
+const push = (repository = "shop/web", architecture: "amd64" | "arm64" = "amd64") =>
+  pushImage(registry, { repository, tag: `t${++count}`, architecture });
+/** One image a platform. */
+const pushPair = async () => [await push(), await push("shop/web", "arm64")] as const;
 
 const collect = (image: PushedImage | string, who = authorities): Promise<ImageEvidence> => {
   const reference = typeof image === "string" ? image : image.pinned;
@@ -134,13 +137,13 @@ describe("a signature counts", () => {
   );
 
   it("on an index, for every platform in it", async () => {
-    const index = await pushIndex(registry, { repository: "shop/web", tag: "multi" }, [await push(), await push()]);
+    const index = await pushIndex(registry, { repository: "shop/web", tag: "multi" }, await pushPair());
     await signBundle(registry, index, release);
     expect(await signers(index)).toEqual(["acme-release bundle-v0.3"]);
   });
 
   it("on every platform of an index, for the index, and so does a scan of each", async () => {
-    const children = [await push(), await push()];
+    const children = await pushPair();
     const index = await pushIndex(registry, { repository: "shop/web", tag: "multi" }, children);
     for (const child of children) {
       await signBundle(registry, child, release);
@@ -257,14 +260,14 @@ describe("a signature does not count", () => {
   });
 
   it("on one platform of an index only", async () => {
-    const children = [await push(), await push()];
-    await signBundle(registry, children[0] as PushedImage, release);
+    const children = await pushPair();
+    await signBundle(registry, children[0], release);
     const index = await pushIndex(registry, { repository: "shop/web", tag: "multi" }, children);
     expect(await signers(index)).toMatchObject({ kind: "absent" });
   });
 
   it("on the first platform by one signer and on the second by the other", async () => {
-    const children = [await push(), await push()] as const;
+    const children = await pushPair();
     await signBundle(registry, children[0], release);
     await signBundle(registry, children[1], second);
     const index = await pushIndex(registry, { repository: "shop/web", tag: "multi" }, children);
@@ -383,11 +386,11 @@ describe("a scan is not believed", () => {
 
 describe("could not find out is never not there", () => {
   const faults: [what: string, path: RegExp, fault: Parameters<typeof on>[1], code: string][] = [
-    ["the referrers answer 500", /referrers/, status(500), "REGISTRY_STATUS"],
+    ["the referrers answer 500", /referrers/, status(500), "REGISTRY_UNAVAILABLE"],
     ["the referrers dawdle", /referrers/, dawdle(50), "REGISTRY_TIMEOUT"],
     ["the referrers are an HTML page", /referrers/, serve("<html>"), "REGISTRY_MALFORMED"],
-    ["the .sig tag answers 500", /\.sig/, status(500), "REGISTRY_STATUS"],
-    ["the .att tag breaks off", /\.att/, status(502), "REGISTRY_STATUS"],
+    ["the .sig tag answers 500", /\.sig/, status(500), "REGISTRY_UNAVAILABLE"],
+    ["the .att tag breaks off", /\.att/, status(502), "REGISTRY_UNAVAILABLE"],
     ["the signature's manifest breaks off", /manifests\/sha256:(?!IMAGE)/, truncate(10), "REGISTRY_UNREACHABLE"],
     ["the signature's blob breaks off", /blobs/, truncate(10), "REGISTRY_UNREACHABLE"],
     ["the signature's blob is another", /blobs/, serve("{}"), "REGISTRY_DIGEST_MISMATCH"],
@@ -406,7 +409,10 @@ describe("could not find out is never not there", () => {
   it("when only the .sig tag could tell and it answers 500", async () => {
     const image = await push();
     registry.inject(on(/\.sig/, status(500)));
-    expect((await collect(image)).signatures).toMatchObject({ kind: "failed", cause: { code: "REGISTRY_STATUS" } });
+    expect((await collect(image)).signatures).toMatchObject({
+      kind: "failed",
+      cause: { code: "REGISTRY_UNAVAILABLE" },
+    });
   });
 
   it("when the manifest itself is another: everything has failed, with the reason", async () => {

@@ -3,7 +3,7 @@ import { type PushedImage, pushImage } from "../../../cli/demo/registry/registry
 import { MANIFEST_LIMIT_BYTES, REFERRER_PAGES } from "../../../core/images/limits.ts";
 import { OCI_INDEX } from "../../../core/images/media-types.ts";
 import { parseReference } from "../../../core/images/reference.ts";
-import { parseChallenge } from "../../../core/images/registry/auth.ts";
+import { parseChallenge } from "../../../core/images/registry/challenge.ts";
 import type { RegistryHost } from "../../../core/images/registry/hosts.ts";
 import { createRegistryClient, type RegistryClient } from "../../../core/images/registry-client.ts";
 import {
@@ -65,8 +65,8 @@ describe("a manifest", () => {
     ["cut in the middle", truncate(40), "REGISTRY_UNREACHABLE"],
     ["without an end", endless(), "REGISTRY_TOO_LARGE"],
     ["that dawdles", dawdle(50), "REGISTRY_TIMEOUT"],
-    ["answered 500", status(500), "REGISTRY_STATUS"],
-    ["answered 429", status(429), "REGISTRY_STATUS"],
+    ["answered 500", status(500), "REGISTRY_UNAVAILABLE"],
+    ["answered 418", status(418), "REGISTRY_STATUS"],
     ["answered 403", status(403), "REGISTRY_DENIED"],
     [
       "under a digest header of another",
@@ -230,9 +230,10 @@ describe("referrers", () => {
   it("of an image that has none are an empty list", async () =>
     expect(await referrers()).toEqual({ descriptors: [], truncated: false }));
 
-  it("are undefined where the registry has no such API", async () => {
-    registry.inject(on(/referrers/, status(404)));
-    expect(await referrers()).toBeUndefined();
+  it.each([404, 405, 406, 501])("are those of the fallback tag where the API answers %d", async (code) => {
+    registry.inject(on(/referrers/, status(code)));
+    expect(await referrers()).toEqual({ descriptors: [], truncated: false });
+    expect(registry.requests.at(-1)?.url).toBe(`/v2/shop/web/manifests/${image.digest.replace(":", "-")}`);
   });
 
   it("in a flood are read up to the cap, and that is said", async () => {
