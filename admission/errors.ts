@@ -24,6 +24,10 @@ export const ADMISSION_ERRORS = {
     means: "the labels of the object's namespace are not known, so neither are the rules that apply there",
     fix: "retry; if it stays, see that the namespace exists and that the gate may read namespaces",
   },
+  REVIEW_CALLER_UNKNOWN: {
+    means: "whoever asks for a review did not show a certificate that tls.clientCa and tls.clientNames accept",
+    fix: "give the API server a client certificate for webhooks (--admission-control-config-file), or drop tls.clientCa",
+  },
   POD_TOO_MANY_IMAGES: { means: "an object names more images than the gate judges", fix: "split the object" },
   SIDECAR_UID_TAKEN: {
     means: "a container runs as the sidecar's own user, so it could read its keys",

@@ -1,17 +1,22 @@
 import type { IncomingMessage } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
-import { addAbortSignal, Readable } from "node:stream";
+import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { TLSSocket } from "node:tls";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { MINUTE_MS, SECOND_MS } from "../core/base/clock.ts";
 import { asError, CodedError, codedSystemError } from "../core/base/errors.ts";
 import type { HostPort } from "../core/base/host-port.ts";
 import type { Closable } from "../core/base/lifecycle.ts";
+import { plainText } from "./answer/plain-text.ts";
 import { refusalResponse } from "./answer/respond.ts";
 import { ADMISSION_ERRORS } from "./errors.ts";
-import { type BodyBudget, HEAD_BYTES, type ReviewBody, readReviewBody } from "./https/body.ts";
+import { type BodyBudget, HEAD_BYTES, inTime, type ReviewBody, readReviewBody } from "./https/body.ts";
+import { type CallerCheck, type Callers, callerCheck } from "./https/callers.ts";
 import type { Answer } from "./https/doors.ts";
 import type { ServingCertificate } from "./https/tls.ts";
+import { answerUnreadable } from "./https/unreadable.ts";
 import type { AdmissionMetrics, Door } from "./record/observe.ts";
 import { findUid, parseReview, REVIEW_LIMIT_BYTES, type ReviewResponse, renderReview } from "./review.ts";
 
@@ -24,6 +29,12 @@ export const SHORTEST_DEADLINE_MS = 100;
 /** Reviews under way at once; more are refused with a reason. */
 export const REVIEWS_LIMIT = 1024;
 
+/**
+ * How long a connection may wait for its next review. Longer than the API server keeps one (90 s, Go's default): a
+ * server that hangs up first does so, now and then, at the moment the next review is sent, and that review fails.
+ */
+export const KEEP_ALIVE_MS = 2 * MINUTE_MS;
+
 export interface ReviewServerOptions {
   readonly listen: HostPort;
   readonly certificate: ServingCertificate;
@@ -31,9 +42,16 @@ export interface ReviewServerOptions {
   readonly metrics: AdmissionMetrics;
   /** Why the gate is not ready; empty when it is. */
   readonly notReady: () => readonly string[];
+  /** Who may ask; anyone when left out. */
+  readonly callers?: Callers;
+  /** How long it goes on answering once it is told to close, not ready, each connection after its next answer. */
+  readonly drainMs?: number;
 }
 
+/** Stops in order: not ready, then no new connections, then every review under way is answered. */
 export interface ReviewServer extends Closable {
+  /** Why it wants no reviews; empty while it does. */
+  notReady(): readonly string[];
   /** host:port it listens on. */
   readonly address: string;
   /** New connections get this certificate; open ones keep theirs. */
@@ -43,14 +61,22 @@ export interface ReviewServer extends Closable {
 /** Listens for reviews over TLS 1.3. @throws {CodedError} PORT_IN_USE, ADDRESS_NOT_AVAILABLE */
 export async function startReviewServer(options: ReviewServerOptions): Promise<ReviewServer> {
   let https: Server | undefined;
+  let draining = false;
+  const callers = callerCheck(options.callers ?? {});
   const app = fastify({
     bodyLimit: Number.MAX_SAFE_INTEGER,
     forceCloseConnections: "idle",
-    requestTimeout: MINUTE_MS,
+    return503OnClosing: false,
+    clientErrorHandler: answerUnreadable,
     serverFactory: (handler) => {
-      https = createServer({ ...tlsOptions(options.certificate), minVersion: "TLSv1.3" }, handler);
+      const timeouts = { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: MINUTE_MS };
+      https = createServer({ ...timeouts, ...tlsOptions(options.certificate), ...callers.tls }, handler);
       return https;
     },
+  });
+  app.addHook("onRequest", (_request, reply, done) => {
+    if (draining) reply.header("connection", "close");
+    done();
   });
   const reviews = { underWay: 0, held: 0 };
   app.removeAllContentTypeParsers();
@@ -58,15 +84,26 @@ export async function startReviewServer(options: ReviewServerOptions): Promise<R
     done(null, payload),
   );
   app.setErrorHandler((error, _request, reply) => sendError(reply, error));
+  app.setNotFoundHandler(({ method, url }, reply) => {
+    const message = `${method} ${plainText(url)}: there is no such door`;
+    return sendError(reply, new CodedError("REVIEW_NO_DOOR", message, ADMISSION_ERRORS.REVIEW_NO_DOOR.fix));
+  });
   for (const door of ["validate", "mutate"] as const) {
-    app.post(`/${door}`, (request, reply) => handleReview(door, request, reply, options, reviews));
+    app.post(`/${door}`, (request, reply) =>
+      handleReview(door, request, reply, { ...options, caller: callers }, reviews),
+    );
   }
   addProbes(app, options);
   const address = await listen(app, options.listen, "admission webhook");
   return {
     address,
-    serve: (next) => https?.setSecureContext({ ...tlsOptions(next), minVersion: "TLSv1.3" }),
-    close: () => app.close(),
+    notReady: () => (draining ? ["webhook: stopping"] : []),
+    serve: (next) => https?.setSecureContext({ ...tlsOptions(next), ...callerCheck(options.callers ?? {}).tls }),
+    close: async () => {
+      draining = true;
+      await sleep(options.drainMs ?? 0);
+      await app.close();
+    },
   };
 }
 
@@ -103,15 +140,16 @@ async function handleReview(
   door: Door,
   request: FastifyRequest,
   reply: FastifyReply,
-  { doors, metrics }: ReviewServerOptions,
+  { doors, metrics, caller }: ReviewServerOptions & { readonly caller: CallerCheck },
   reviews: BodyBudget & { underWay: number },
 ): Promise<FastifyReply> {
   const signal = AbortSignal.timeout(deadlineOf(request));
   let body = NO_BODY;
   reviews.underWay++;
   try {
+    caller.check(request.raw.socket as TLSSocket);
     if (request.body instanceof Readable)
-      body = await readReviewBody(addAbortSignal(signal, request.body), REVIEW_LIMIT_BYTES, reviews);
+      body = await inTime(readReviewBody(request.body, REVIEW_LIMIT_BYTES, reviews), signal);
     if (body.kept === "too large")
       return unread(reply, body.text, "REVIEW_TOO_LARGE", `over ${REVIEW_LIMIT_BYTES} bytes`);
     if (body.kept === "too many" || reviews.underWay > REVIEWS_LIMIT)
@@ -121,7 +159,7 @@ async function handleReview(
     return send(reply, await doors[door](parsed, signal, typeof traceparent === "string" ? traceparent : undefined));
   } catch (thrown) {
     if (thrown instanceof CodedError && thrown.code === "REVIEW_MALFORMED") metrics.malformed(door);
-    return sendError(reply, thrown);
+    return sendError(reply.header("connection", "close"), thrown);
   } finally {
     reviews.underWay--;
     body.release();
@@ -169,7 +207,10 @@ function send(reply: FastifyReply, response: ReviewResponse): FastifyReply {
 const STATUS: Readonly<Record<string, number>> = {
   REVIEW_MALFORMED: 400,
   REVIEW_TOO_LARGE: 413,
-  REVIEW_BUSY: 503,
+  REVIEW_CALLER_UNKNOWN: 403,
+  REVIEW_NO_DOOR: 404,
+  REVIEW_SLOW: 408,
+  REVIEW_BUSY: 429,
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 415,
 };
 
@@ -181,8 +222,8 @@ function sendError(reply: FastifyReply, thrown: unknown): FastifyReply {
     .send({ code: thrown instanceof CodedError ? code : "REVIEW_MALFORMED", message: asError(thrown).message, fix });
 }
 
-function tlsOptions({ certPem, keyPem }: ServingCertificate): { cert: string; key: string } {
-  return { cert: certPem, key: keyPem };
+function tlsOptions({ certPem, keyPem }: ServingCertificate) {
+  return { cert: certPem, key: keyPem, minVersion: "TLSv1.3" } as const;
 }
 
 async function listen(app: FastifyInstance, { host, port }: HostPort, what: string): Promise<string> {
