@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { SIGNER_ROLES, type SignerRole } from "../evidence.ts";
-import { nameField, publicKeyField } from "./fields.ts";
+import { cel, nameField, publicKeyField } from "./fields.ts";
 import type { NotaryRoot, SigstoreRoot } from "./trust-root.ts";
 
 /** Longest identity or pattern of one, in characters, and most Notary identities of one authority. */
@@ -50,6 +50,12 @@ const keyless = z
   .refine((one) => (one.subject === undefined) !== (one.subjectPattern === undefined), {
     path: ["subject"],
     message: "expected one of subject, subjectPattern",
+  })
+  .meta({
+    "x-kubernetes-validations": [
+      { rule: "has(self.issuer) != has(self.issuerPattern)", message: "expected one of issuer, issuerPattern" },
+      { rule: "has(self.subject) != has(self.subjectPattern)", message: "expected one of subject, subjectPattern" },
+    ],
   });
 
 const NOTARY_IDENTITY = /^(?:\*|x509\.subject: ?\S.*)$/;
@@ -63,17 +69,24 @@ const notary = z.strictObject({
     .describe('Subjects of signing certificates, as in a Notary trust policy; "*" is every one of the store.'),
 });
 
-const written = z.strictObject({
-  name: nameField.describe("How messages and other rules of this policy call it."),
-  role: z
-    .enum(SIGNER_ROLES)
-    .describe(
-      "What it may vouch for: release signs images, scanner reports scans, builder attests builds, approver approves.",
+const written = z
+  .strictObject({
+    name: nameField.describe("How messages and other rules of this policy call it."),
+    role: z
+      .enum(SIGNER_ROLES)
+      .describe(
+        "What it may vouch for: release signs images, scanner reports scans, builder attests builds, approver approves.",
+      ),
+    key: publicKeyField.optional().describe("A PEM public key: ECDSA P-256 or P-384, RSA from 2048 bits, Ed25519."),
+    keyless: keyless.optional().describe("An identity that a Sigstore certificate names."),
+    notary: notary.optional().describe("Identities that certificates of a Notary trust store name."),
+  })
+  .meta(
+    cel(
+      "[has(self.key), has(self.keyless), has(self.notary)].exists_one(one, one)",
+      "expected exactly one of key, keyless, notary",
     ),
-  key: publicKeyField.optional().describe("A PEM public key: ECDSA P-256 or P-384, RSA from 2048 bits, Ed25519."),
-  keyless: keyless.optional().describe("An identity that a Sigstore certificate names."),
-  notary: notary.optional().describe("Identities that certificates of a Notary trust store name."),
-});
+  );
 
 /** Who may vouch, and for what. Exactly one of key, keyless and notary says how it is recognised. */
 export const authoritySchema = written.transform((given, context): AuthoritySpec => {

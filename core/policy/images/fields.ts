@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { durationField } from "../../base/duration.ts";
 import { imageGlobProblem } from "./image-glob.ts";
 
 /** Bounds of one policy, so that judging one image is bounded too. */
@@ -49,4 +50,12 @@ export type Threshold = z.output<typeof thresholdField>;
 
 function unixLines(text: string): string {
   return text.replaceAll("\r\n", "\n").trim();
+}
+
+/** How old something may be. */
+export const ageField = durationField.meta({ pattern: "^[0-9]{1,9}(ms|s|m|h|d|w)$" });
+
+/** A rule of the custom resource's schema, in CEL, for what a JSON schema has no words for. The gate holds to it, too. */
+export function cel(rule: string, message: string): { readonly "x-kubernetes-validations": readonly object[] } {
+  return { "x-kubernetes-validations": [{ rule, message }] };
 }

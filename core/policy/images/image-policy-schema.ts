@@ -1,10 +1,11 @@
 import { z } from "zod";
-import { durationField } from "../../base/duration.ts";
 import { SEVERITIES, SIGNER_ROLES } from "../evidence.ts";
 import { type Authority, authoritySchema } from "./authority.ts";
 import { contradictions } from "./contradictions.ts";
 import {
   AUTHORITIES_PER_POLICY,
+  ageField,
+  cel,
   digestField,
   GLOBS_PER_POLICY,
   imageGlobField,
@@ -40,7 +41,7 @@ const signatures = z.strictObject({
     .boolean()
     .default(false)
     .describe("A signature must name this very repository, so that one made for another cannot be replayed here."),
-  maxAge: durationField
+  maxAge: ageField
     .optional()
     .describe("A signature counts only so long after a time that a log or timestamp vouches for."),
 });
@@ -59,14 +60,14 @@ const attestation = z.strictObject({
   role: z.enum(SIGNER_ROLES).optional().describe("Only authorities of this role count."),
   by: by.describe("Only these authorities count."),
   require: thresholdField.describe("How many of the authorities that count must have attested."),
-  maxAge: durationField.optional().describe("An attestation counts only so long after its trusted time."),
+  maxAge: ageField.optional().describe("An attestation counts only so long after its trusted time."),
 });
 
 const approvals = z.strictObject({
   require: thresholdField.describe("How many of the approvers must have approved this digest."),
   by: by.describe("Only these authorities of role approver count."),
   predicateType: z.string().min(1).max(256).default(APPROVAL_PREDICATE).describe("The statement's predicate type."),
-  maxAge: durationField.optional().describe("An approval counts only so long after its trusted time."),
+  maxAge: ageField.optional().describe("An approval counts only so long after its trusted time."),
 });
 
 const deny = z
@@ -74,7 +75,8 @@ const deny = z
     digests: z.array(digestField).max(4096).default([]).describe("Images that may not run, whoever signed them."),
     images: globs.default([]).describe("Repositories whose images may not run, as globs."),
   })
-  .refine(({ digests, images }) => digests.length + images.length > 0, "expected at least one digest or image glob");
+  .refine(({ digests, images }) => digests.length + images.length > 0, "expected at least one digest or image glob")
+  .meta(cel("size(self.digests) + size(self.images) > 0", "expected at least one digest or image glob"));
 
 const minimumVersion = z.strictObject({
   image: imageGlobField.describe("The repositories that this speaks of, as a glob."),
@@ -82,10 +84,10 @@ const minimumVersion = z.strictObject({
 });
 
 const scan = z.strictObject({
-  maxAge: durationField.describe("How old a scan, and the database it looked in, may be."),
+  maxAge: ageField.describe("How old a scan, and the database it looked in, may be."),
   refuse: z.array(z.enum(SEVERITIES)).default(["critical"]).describe("Severities that may not be found."),
   onlyFixable: z.boolean().default(false).describe("Count only findings that a newer package mends."),
-  grace: durationField
+  grace: ageField
     .optional()
     .describe("How much older the scan of a digest that runs in the namespace may be; its look-up may fail, too."),
 });
@@ -136,7 +138,25 @@ const modeRule = z
   })
   .refine((one) => one.namespaces !== undefined || one.namespaceSelector !== undefined, {
     message: "expected namespaces or namespaceSelector",
-  });
+  })
+  .meta(cel("has(self.namespaces) || has(self.namespaceSelector)", "expected namespaces or namespaceSelector"));
+
+const CEL_OF_SPEC = {
+  "x-kubernetes-validations": [
+    {
+      rule: "size(self.match.images) > 0 || has(self.pods)",
+      message: "expected at least one image glob in match.images, or pods",
+    },
+    {
+      rule: "!has(self.signatures) || self.authorities.exists(one, one.role == 'release')",
+      message: "signatures wants an authority of role release",
+    },
+    {
+      rule: "!has(self.approvals) || self.authorities.exists(one, one.role == 'approver')",
+      message: "approvals wants an authority of role approver",
+    },
+  ],
+};
 
 /** Also what the custom resource's schema is generated from: every field is described for `kubectl explain`. */
 const spec = z.strictObject({
@@ -159,6 +179,7 @@ const spec = z.strictObject({
     .array(authoritySchema)
     .max(AUTHORITIES_PER_POLICY)
     .default([])
+    .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] })
     .describe("Who may vouch for images, and for what."),
   signatures: signatures.optional().describe("Who must have signed the image."),
   attestations: z
@@ -193,10 +214,12 @@ export const imagePolicySchema = z.strictObject({
   apiVersion: z.literal("outrider.dev/v1alpha1"),
   kind: z.literal("ImagePolicy"),
   metadata: z.object({ name: nameField, annotations: z.record(z.string(), z.string()).optional() }),
-  spec: spec.superRefine((value, context) => {
-    for (const { path, message } of contradictions(value))
-      context.addIssue({ code: "custom", path: [...path], message });
-  }),
+  spec: spec
+    .superRefine((value, context) => {
+      for (const { path, message } of contradictions(value))
+        context.addIssue({ code: "custom", path: [...path], message });
+    })
+    .meta({ ...CEL_OF_SPEC, description: "Which images and pods may run where, and on whose word." }),
 });
 
 /** An ImagePolicy as its file has it: trust roots by name. */

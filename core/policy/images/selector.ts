@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { GLOBS_PER_POLICY } from "./fields.ts";
+import { cel, GLOBS_PER_POLICY } from "./fields.ts";
 
 /** Most requirements of one selector. */
 export const REQUIREMENTS_LIMIT = 64;
@@ -34,4 +34,10 @@ export const selectorField = z
   .refine(
     ({ matchLabels = {}, matchExpressions = [] }) => Object.keys(matchLabels).length + matchExpressions.length > 0,
     "expected at least one requirement: an empty selector selects everything, so leave the field out to mean that",
+  )
+  .meta(
+    cel(
+      "(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",
+      "expected at least one requirement: an empty selector selects everything, so leave the field out to mean that",
+    ),
   );

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { certificatesField, nameField } from "./fields.ts";
+import { cel, certificatesField, nameField } from "./fields.ts";
 
 /** Largest `trusted_root.json`, in characters; Sigstore's own is about 6,000. */
 export const TRUSTED_ROOT_LIMIT_CHARS = 256 * 1024;
@@ -82,7 +82,11 @@ const spec = z
     sigstore: sigstore.optional().describe("The authorities of a Sigstore instance, for keyless signatures."),
     notary: notary.optional().describe("A trust store of the Notary Project."),
   })
-  .refine((one) => (one.sigstore === undefined) !== (one.notary === undefined), "expected one of sigstore, notary");
+  .refine((one) => (one.sigstore === undefined) !== (one.notary === undefined), "expected one of sigstore, notary")
+  .meta({
+    ...cel("has(self.sigstore) != has(self.notary)", "expected one of sigstore, notary"),
+    description: "Certificates that may speak for identities.",
+  });
 
 /** TrustRoot, outrider.dev/v1alpha1: certificates that may speak for identities, by a name that policies use. */
 export const trustRootSchema = z.strictObject({
