@@ -27,8 +27,11 @@ export interface TimestampWish {
   readonly version: number;
   readonly policy: string;
   readonly accuracy: { readonly seconds?: number; readonly millis?: number; readonly micros?: number };
-  readonly imprint: Uint8Array;
+  /** The whole of the request's, repeated: its hash's parameters may be there or not. */
+  readonly messageImprint: Uint8Array;
   readonly imprintHash: keyof typeof HASH;
+  /** The request's nonce, an INTEGER's content. */
+  readonly nonce: Uint8Array;
   readonly contentType: string;
   /** The certificates in the token; the signer's alone is usual where the root is in the store. */
   readonly certificates: readonly Issued[];
@@ -72,13 +75,12 @@ function tstInfo(about: Uint8Array, wish: Partial<TimestampWish>): Uint8Array {
   return sequence(
     integer(Uint8Array.of(version)),
     oid(policy),
-    sequence(
-      sequence(oid(HASH[imprintHash])),
-      octetString(wish.imprint ?? createHash(imprintHash).update(about).digest()),
-    ),
+    wish.messageImprint ??
+      sequence(sequence(oid(HASH[imprintHash])), octetString(createHash(imprintHash).update(about).digest())),
     integer(Uint8Array.of(7)),
     der(TAG.generalizedTime, new TextEncoder().encode(`${digits}${fraction}Z`)),
     ...(accuracy === undefined ? [] : [writeAccuracy(accuracy)]),
+    ...(wish.nonce === undefined ? [] : [integer(wish.nonce)]),
   );
 }
 
