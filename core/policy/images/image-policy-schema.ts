@@ -148,11 +148,11 @@ const CEL_OF_SPEC = {
       message: "expected at least one image glob in match.images, or pods",
     },
     {
-      rule: "!has(self.signatures) || self.authorities.exists(one, one.role == 'release')",
+      rule: "!has(self.signatures) || (has(self.authorities) && self.authorities.exists(one, one.role == 'release'))",
       message: "signatures wants an authority of role release",
     },
     {
-      rule: "!has(self.approvals) || self.authorities.exists(one, one.role == 'approver')",
+      rule: "!has(self.approvals) || (has(self.authorities) && self.authorities.exists(one, one.role == 'approver'))",
       message: "approvals wants an authority of role approver",
     },
   ],
