@@ -65,7 +65,6 @@ export class FactRows {
     this.#database.exec("BEGIN IMMEDIATE");
     try {
       for (const row of rows) this.#putOne(row);
-      if (this.bytes > this.#limitBytes) this.#makeRoom();
       this.#database.exec("COMMIT");
     } catch (thrown) {
       this.bytes = before;
@@ -87,6 +86,7 @@ export class FactRows {
     this.drop(key);
     this.#insert.run(key, lookedAtMs, body, seal);
     this.bytes += key.length + body.byteLength + seal.byteLength;
+    if (this.bytes > this.#limitBytes) this.#makeRoom();
   }
 
   #makeRoom(): void {

@@ -4,7 +4,7 @@ import { CodedError, messageOf } from "../../base/errors.ts";
 import type { Closable } from "../../base/lifecycle.ts";
 import { holdsVerified, type ImageFacts, type KeptFacts } from "../facts/image-facts.ts";
 import { EVIDENCE_CACHE_ERRORS } from "./errors.ts";
-import { beginAnew, type FactRow, isDamage, openFactRows, ROW_LIMIT_BYTES } from "./fact-rows.ts";
+import { beginAnew, type FactRow, type FactRows, isDamage, openFactRows, ROW_LIMIT_BYTES } from "./fact-rows.ts";
 import { openSeal, type Seal } from "./seal.ts";
 
 /** Raised when verification becomes stricter or facts get another shape: what older programs kept is then dropped. */
@@ -46,41 +46,54 @@ export function openFactStore(folder: string, limitBytes: number = STORE_LIMIT_B
     const key = openSeal(join(folder, "evidence.key"), `outrider verified facts ${FACTS_VERSION}`);
     return { seal: key, opened: openFactRows(file, limitBytes) };
   });
-  let { rows } = opened;
+  let rows: FactRows | undefined = opened.rows;
   const stats = { dropped: opened.begunAnew ? 1 : 0, errors: 0 };
-  const tolerated = <T>(work: () => T): T | undefined => {
+  const tolerated = <T>(work: (rows: FactRows) => T): T | undefined => {
     try {
-      return work();
+      return rows === undefined ? undefined : work(rows);
     } catch (thrown) {
       stats.errors++;
-      if (!isDamage(thrown)) return undefined;
-      stats.dropped++;
-      rows.close();
-      rows = beginAnew(file, limitBytes);
+      if (isDamage(thrown)) rows = replaced(rows, file, limitBytes, stats);
       return undefined;
     }
   };
-  const waiting = writeBehind((kept) => tolerated(() => rows.put(kept.flatMap((one) => sealed(one, seal)))));
+  const waiting = writeBehind((kept) => tolerated((into) => into.put(kept.flatMap((one) => sealed(one, seal)))));
   return {
     read: (key) => {
-      const row = tolerated(() => rows.find(key));
+      const row = tolerated((from) => from.find(key));
       if (row === undefined) return undefined;
       if (isOurs(row, seal)) return { facts: factsIn(row), lookedAtMs: row.lookedAtMs };
       stats.dropped++;
-      tolerated(() => rows.drop(key));
+      tolerated((from) => from.drop(key));
       return undefined;
     },
     write: (key, kept) => {
       if (holdsVerified(kept.facts)) waiting.add({ key, ...kept });
     },
     get stats() {
-      return { ...stats, bytes: rows.bytes };
+      return { ...stats, bytes: rows?.bytes ?? 0 };
     },
     close: () => {
       waiting.flush();
-      rows.close();
+      rows?.close();
     },
   };
+}
+
+/** A new file in the place of a damaged one; none at all when the disk has no room for it either. */
+function replaced(
+  rows: FactRows | undefined,
+  file: string,
+  limitBytes: number,
+  stats: { dropped: number },
+): FactRows | undefined {
+  stats.dropped++;
+  rows?.close();
+  try {
+    return beginAnew(file, limitBytes);
+  } catch {
+    return undefined;
+  }
 }
 
 type Written = KeptFacts & { readonly key: string };

@@ -15,7 +15,7 @@ export const VERIFY_THREADS_MOST = 32;
 /** Longest verification of one artifact, in milliseconds. */
 export const VERIFY_DEADLINE_MS = 5 * SECOND_MS;
 /** After a start that failed none is tried for so long, in milliseconds. */
-export const VERIFY_START_PAUSE_MS = SECOND_MS;
+export const VERIFY_START_PAUSE_MS = 250;
 /** Artifacts that wait for a thread; more are refused. */
 export const VERIFY_QUEUE_LIMIT = 4096;
 
@@ -72,7 +72,7 @@ class Pool {
     this.#most = options.threads ?? VERIFY_THREADS;
     this.#deadlineMs = options.deadlineMs ?? VERIFY_DEADLINE_MS;
     this.#queueLimit = options.queueLimit ?? VERIFY_QUEUE_LIMIT;
-    this.#start = options.startThread ?? startVerifyThread;
+    this.#start = options.startThread ?? ((events) => startVerifyThread(events));
   }
 
   get stats(): VerifierStats {

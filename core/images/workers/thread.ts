@@ -21,12 +21,20 @@ export interface ThreadEvents {
   ended(cause: Error): void;
 }
 
-/** The thread that ships: core/images/workers/verify-worker.ts, within a memory limit. */
-export function startVerifyThread(events: ThreadEvents): VerifyThread {
-  const worker = new Worker(workerUrl(), {
+/**
+ * A thread within a memory limit.
+ *
+ * @param file  verify-worker.ts unless a test has another
+ */
+export function startVerifyThread(
+  events: ThreadEvents,
+  file: URL = workerUrl(),
+  heapMiB: number = VERIFY_HEAP_MIB,
+): VerifyThread {
+  const worker = new Worker(file, {
     execArgv: [],
     resourceLimits: {
-      maxOldGenerationSizeMb: VERIFY_HEAP_MIB,
+      maxOldGenerationSizeMb: heapMiB,
       maxYoungGenerationSizeMb: YOUNG_HEAP_MIB,
       stackSizeMb: STACK_MIB,
     },

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
 import { type PushedImage, pushImage } from "../../../cli/demo/registry/registry.ts";
 import { attestVuln, generateSigner, signBundle } from "../../../cli/demo/signing/signing.ts";
+import { createTagCache, TAG_TTL_MS, TAGS_KEPT, type TagCache } from "../../../core/images/cache/tag-cache.ts";
 import { collectImageEvidence } from "../../../core/images/evidence.ts";
 import {
   createEvidenceCache,
@@ -112,5 +113,47 @@ describe("what was not found", () => {
     registry.calm();
     expect((await ask()).digest.kind).toBe("found");
     await hasty.close();
+  });
+});
+
+describe("a registry is asked no more than it must be", () => {
+  const tagged = (deps: { cache: EvidenceCache; tags: TagCache }) =>
+    collectImageEvidence(image.reference, trusted, { registry: client, ...deps }, AbortSignal.timeout(5000));
+  const kept = () => ({ cache: fresh(), tags: createTagCache({ clock: () => nowMs }) });
+  const asked = () => registry.requests.splice(0).length;
+
+  it("not at all for a digest whose facts are known", async () => {
+    const cache = fresh();
+    await collect(cache);
+    expect(asked()).toBeGreaterThan(0);
+    expect((await collect(cache)).signatures.kind).toBe("found");
+    expect(asked()).toBe(0);
+  });
+
+  it("once in some seconds for a tag, and by all at the same time together", async () => {
+    const deps = kept();
+    await tagged(deps);
+    registry.calm();
+    nowMs += TAG_TTL_MS;
+    await Promise.all(Array.from({ length: 10 }, () => tagged(deps)));
+    expect(asked()).toBe(1);
+    nowMs += TAG_TTL_MS - 1;
+    await tagged(deps);
+    expect(asked()).toBe(0);
+  });
+
+  it("and a tag that moved is followed when its seconds are over", async () => {
+    const deps = kept();
+    const before = await tagged(deps);
+    const moved = await pushImage(registry, { repository: "shop/web", tag: "1", files: { "/moved": "yes" } });
+    expect((await tagged(deps)).digest).toEqual(before.digest);
+    nowMs += TAG_TTL_MS;
+    expect((await tagged(deps)).digest).toEqual({ kind: "found", value: moved.digest });
+  });
+
+  it("for no more tags than are kept", async () => {
+    const tags = createTagCache();
+    for (let n = 0; n <= TAGS_KEPT; n++) await tags.resolve(`r/a:${n}`, async () => undefined);
+    expect(tags.size).toBe(TAGS_KEPT);
   });
 });
