@@ -1,4 +1,4 @@
-import { messageOf } from "../base/errors.ts";
+import { CodedError, messageOf } from "../base/errors.ts";
 import type { SignerRole } from "../policy/evidence.ts";
 import { malformed } from "./claims/statement.ts";
 import { signedBy } from "./keys.ts";
@@ -6,6 +6,9 @@ import { VERIFY_LIMIT_BYTES } from "./limits.ts";
 import { formatIdentity, readSigningCertificate, type SigningCertificate } from "./sigstore/certificate.ts";
 import type { SignedMaterial } from "./sigstore/material.ts";
 import type { Trust, TrustedInstance } from "./trust.ts";
+
+/** Longest reason quoted from a verification, in characters. */
+const WHY_LIMIT_CHARS = 160;
 
 /** An authority of the policy that signed the bytes in hand, as verified. */
 export interface Voucher {
@@ -63,10 +66,18 @@ async function vouchByCertificate(
       const seen = { identity: formatIdentity(identity), ...(signedAtMs === undefined ? {} : { signedAtMs }) };
       found.push(...named.map(({ name, role }) => ({ name, role, ...seen })));
     } catch (thrown) {
-      found.push(`, which does not verify (${messageOf(thrown).slice(0, 160)})`);
+      found.push(`, which does not verify (${whole(thrown).slice(0, WHY_LIMIT_CHARS)})`);
     }
   }
   return found;
+}
+
+/** The library wraps what it found in what it was doing: both are said. */
+function whole(thrown: unknown): string {
+  const { cause } = thrown as { cause?: unknown };
+  return cause instanceof Error && !(thrown instanceof CodedError)
+    ? `${messageOf(thrown)}: ${messageOf(cause)}`
+    : messageOf(thrown);
 }
 
 function byNobody({ certificate }: SignedMaterial, { keys, keyless }: Trust): string {

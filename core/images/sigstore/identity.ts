@@ -1,5 +1,6 @@
 import type { SignerRole } from "../../policy/evidence.ts";
-import { identityPattern, type KeylessAuthority } from "../../policy/images/authority.ts";
+import type { KeylessAuthority } from "../../policy/images/authority.ts";
+import { readIdentityPattern } from "../../policy/images/identity-pattern.ts";
 import type { CertificateIdentity } from "./certificate.ts";
 
 /** An authority that is recognised by what a certificate says of its holder. */
@@ -23,6 +24,6 @@ export function trustedIdentity({ name, role, keyless }: KeylessAuthority): Trus
 function matcher(exact: string | undefined, pattern: string | undefined): (text: string) => boolean {
   if (exact !== undefined) return (text) => text === exact;
   if (pattern === undefined) return () => false;
-  const anchored = identityPattern(pattern);
+  const anchored = readIdentityPattern(pattern);
   return (text) => anchored.test(text);
 }

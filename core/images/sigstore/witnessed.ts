@@ -15,8 +15,8 @@ export interface SigstoreVerifier {
    *   one       signature, so that what the log and the timestamp are about is not a matter of choice
    *   log       every entry of a log of the root is about this content, signature and signer; others prove nothing
    *   time      every timestamp was granted
+   *   enough    as many logs and timestamps as the root requires, and a time at which all those logs were in use
    *   library   chain, SCTs, log signatures, proofs, timestamps, the signature itself
-   *   enough    as many logs and timestamps as the root requires, and a trusted time at which all keys were valid
    *
    * @param signer  the certificate's DER, or a key that needs no certificate
    * @returns when the signature was made at the latest by, in milliseconds: the earliest trusted time, if there is any
@@ -52,12 +52,14 @@ function verifyWitnessed(
   const logged = known.map(({ entry, log }) => checkLogEntry(entry, log, material, signer));
   const stamps = material.timestamps.map((encoded) => ({ encoded, read: library.readTimestamp(encoded) }));
   const stamped = stamps.map(({ encoded, read }) => checkTimestamp(encoded, read));
+  const signedAtMs = enough(instance, logged, stamped, Buffer.isBuffer(signer));
+  const vouched = { ...material, entries: known.map(({ entry }) => entry) };
   library.verify(
-    material,
+    vouched,
     stamps.map(({ read }) => read),
     signer,
   );
-  return enough(instance, logged, stamped, Buffer.isBuffer(signer));
+  return signedAtMs;
 }
 
 function enough(
