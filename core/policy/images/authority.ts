@@ -2,6 +2,7 @@ import { z } from "zod";
 import { SIGNER_ROLES, type SignerRole } from "../evidence.ts";
 import { cel, nameField, publicKeyField } from "./fields.ts";
 import type { NotaryRoot, SigstoreRoot } from "./trust-root.ts";
+import { identitiesProblem, identityProblem } from "./x509-subject.ts";
 
 /** Longest identity or pattern of one, in characters, and most Notary identities of one authority. */
 export const IDENTITY_LIMIT_CHARS = 1024;
@@ -58,14 +59,26 @@ const keyless = z
     ],
   });
 
+/** As much of an identity's grammar as an API server can check. */
 const NOTARY_IDENTITY = /^(?:\*|x509\.subject: ?\S.*)$/;
+
+const notaryIdentity = identity
+  .regex(NOTARY_IDENTITY, { error: 'expected "x509.subject: C=US, ST=WA, O=Acme, CN=…" or "*"', abort: true })
+  .superRefine((text, context) => {
+    const problem = identityProblem(text);
+    if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
+  });
 
 const notary = z.strictObject({
   trustRoot: nameField.describe("The name of a TrustRoot with a notary trust store."),
   identities: z
-    .array(identity.regex(NOTARY_IDENTITY, 'expected "x509.subject: C=US, O=Acme, CN=…" or "*"'))
+    .array(notaryIdentity)
     .min(1)
     .max(IDENTITIES_PER_AUTHORITY)
+    .superRefine((list, context) => {
+      const problem = identitiesProblem(list);
+      if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
+    })
     .describe('Subjects of signing certificates, as in a Notary trust policy; "*" is every one of the store.'),
 });
 

@@ -74,11 +74,22 @@ export function isPartOf(identity: X509Subject, subject: X509Subject): boolean {
   return [...identity].every(([type, value]) => subject.get(type) === value);
 }
 
-/** The first pair of identities of which one certificate could be both, by their places; a policy must not have any. */
-export function overlapOf(identities: readonly X509Subject[]): readonly [number, number] | undefined {
-  for (const [at, one] of identities.entries()) {
-    const other = identities.findIndex((candidate, index) => index !== at && isPartOf(one, candidate));
-    if (other !== -1) return [at, other];
+/** What is wrong with one identity of a policy, for the person who wrote it. */
+export function identityProblem(identity: string): string | undefined {
+  try {
+    if (identity !== ANY_IDENTITY) readX509Subject(identity);
+    return undefined;
+  } catch (thrown) {
+    return thrown instanceof SyntaxError ? thrown.message : String(thrown);
   }
-  return undefined;
+}
+
+/** What is wrong with identities beside each other: `*` says all, and no certificate may be two of them. */
+export function identitiesProblem(identities: readonly string[]): string | undefined {
+  if (identities.length > 1 && identities.includes(ANY_IDENTITY)) return '"*" names everybody: expected it alone';
+  const subjects = identities
+    .filter((one) => one !== ANY_IDENTITY && identityProblem(one) === undefined)
+    .map(readX509Subject);
+  const overlap = subjects.some((one, at) => subjects.some((other, index) => index !== at && isPartOf(one, other)));
+  return overlap ? "one identity is part of another: expected identities of which no certificate is two" : undefined;
 }
