@@ -35,7 +35,7 @@ export function holdsVerified({ signatures, attestations, scans }: ImageFacts): 
 const OUTAGES: ReadonlySet<string> = new Set([
   "REGISTRY_UNREACHABLE",
   "REGISTRY_TIMEOUT",
-  "REGISTRY_STATUS",
+  "REGISTRY_UNAVAILABLE",
   "REGISTRY_RATE_LIMITED",
   "REGISTRY_BUSY",
   "REGISTRY_CIRCUIT_OPEN",
