@@ -3,6 +3,7 @@ import { CodedError } from "../base/errors.ts";
 import type { SignerRole } from "../policy/evidence.ts";
 import type { KeyAuthority } from "../policy/images/authority.ts";
 import { IMAGES_ERRORS } from "./errors.ts";
+import type { SigstoreVerifier } from "./sigstore/witnessed.ts";
 
 /** An authority whose key was read and found of a kind that may sign images. */
 export interface TrustedKey {
@@ -11,6 +12,8 @@ export interface TrustedKey {
   readonly key: KeyObject;
   /** Hash names tried, in order; `null` for Ed25519, which hashes by itself. */
   readonly hashes: readonly (string | null)[];
+  /** What its signatures must be seen by too, where the policy wants that. */
+  readonly witness?: SigstoreVerifier;
 }
 
 /** Shortest RSA modulus that counts, in bits. @see NIST SP 800-131A rev. 2, table 2 */
@@ -37,11 +40,6 @@ export function trustedKey(authority: KeyAuthority): TrustedKey {
   if (bits < RSA_LEAST_BITS || bits > RSA_MOST_BITS)
     throw invalid(authority, `an RSA key of ${bits} bits may not sign images`);
   return { name: authority.name, role: authority.role, key, hashes };
-}
-
-/** Every key of a policy, or every problem at once. @throws {CodedError} IMAGE_KEY_INVALID */
-export function trustedKeys(authorities: readonly KeyAuthority[]): readonly TrustedKey[] {
-  return authorities.map(trustedKey);
 }
 
 /** Hash names by which a key of this kind signs images, in the order tried; `undefined` when it may not at all. */

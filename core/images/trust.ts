@@ -1,5 +1,6 @@
-import type { Authority, KeylessAuthority } from "../policy/images/authority.ts";
-import { type TrustedKey, trustedKeys } from "./keys.ts";
+import type { Authority } from "../policy/images/authority.ts";
+import type { SigstoreRoot } from "../policy/images/trust-root.ts";
+import { type TrustedKey, trustedKey } from "./keys.ts";
 import { type NotaryStore, notaryStore } from "./notary/store.ts";
 import { type TrustedIdentity, trustedIdentity } from "./sigstore/identity.ts";
 import { type SigstoreVerifier, sigstoreVerifier } from "./sigstore/witnessed.ts";
@@ -23,17 +24,22 @@ export interface TrustedInstance {
  * @throws {CodedError} IMAGE_KEY_INVALID, TRUST_ROOT_INVALID, naming the authority
  */
 export function parseTrust(authorities: readonly Authority[]): Trust {
+  const verifiers = new Map<string, SigstoreVerifier>();
+  const verifierOf = (root: SigstoreRoot, name: string) => {
+    const id = JSON.stringify(root);
+    const verifier = verifiers.get(id) ?? sigstoreVerifier(root, name);
+    verifiers.set(id, verifier);
+    return verifier;
+  };
+  const keyless = authorities.filter((one) => "keyless" in one);
+  const byVerifier = Map.groupBy(keyless, (one) => verifierOf(one.keyless.root, one.name));
   return {
-    keys: trustedKeys(authorities.filter((one) => "key" in one)),
-    keyless: trustedInstances(authorities.filter((one) => "keyless" in one)),
+    keys: authorities
+      .filter((one) => "key" in one)
+      .map((one) =>
+        one.root === undefined ? trustedKey(one) : { ...trustedKey(one), witness: verifierOf(one.root, one.name) },
+      ),
+    keyless: [...byVerifier].map(([verifier, group]) => ({ verifier, identities: group.map(trustedIdentity) })),
     notary: authorities.filter((one) => "notary" in one).map(notaryStore),
   };
-}
-
-function trustedInstances(authorities: readonly KeylessAuthority[]): TrustedInstance[] {
-  const byRoot = Map.groupBy(authorities, ({ keyless }) => JSON.stringify(keyless.root));
-  return [...byRoot.values()].map((group) => {
-    const [first] = group as [KeylessAuthority];
-    return { verifier: sigstoreVerifier(first.keyless.root, first.name), identities: group.map(trustedIdentity) };
-  });
 }

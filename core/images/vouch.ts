@@ -1,10 +1,12 @@
+import type { KeyObject } from "node:crypto";
 import { CodedError, messageOf } from "../base/errors.ts";
 import type { SignerRole } from "../policy/evidence.ts";
 import { malformed } from "./claims/statement.ts";
-import { signedBy } from "./keys.ts";
+import { signedBy, type TrustedKey } from "./keys.ts";
 import { VERIFY_LIMIT_BYTES } from "./limits.ts";
 import { formatIdentity, readSigningCertificate, type SigningCertificate } from "./sigstore/certificate.ts";
 import type { SignedMaterial } from "./sigstore/material.ts";
+import type { SigstoreVerifier } from "./sigstore/witnessed.ts";
 import type { Trust, TrustedInstance } from "./trust.ts";
 
 /** Longest reason quoted from a verification, in characters. */
@@ -33,22 +35,36 @@ export type Vouched =
  * @throws {CodedError} EVIDENCE_MALFORMED, DER_INVALID on what cannot be read
  */
 export async function whoVouches(material: SignedMaterial, trust: Trust): Promise<Vouched> {
-  const keys = keysThatSigned(material, trust);
   const { certificate: der } = material;
+  const byKey = await vouchByKey(material, trust.keys);
   const certificate = der === undefined || trust.keyless.length === 0 ? undefined : readSigningCertificate(der);
   const certified = certificate === undefined ? [] : await vouchByCertificate(material, certificate, trust.keyless);
-  const vouchers = [...keys, ...certified.filter((one) => typeof one !== "string")];
+  const outcomes = [...byKey, ...certified];
+  const vouchers = outcomes.flatMap((one) => ("by" in one ? [] : [one]));
   if (vouchers.length > 0) return { kind: "vouched", vouchers };
-  const why = certified.filter((one) => typeof one === "string");
-  return { kind: "nobody", by: certificate === undefined ? byNobody(material, trust) : bySomebody(certificate, why) };
+  const [failed] = outcomes.flatMap((one) => ("by" in one ? [one.by] : []));
+  return {
+    kind: "nobody",
+    by: failed ?? (certificate === undefined ? byNobody(material, trust) : byStranger(certificate)),
+  };
 }
 
-function keysThatSigned({ signed, signatures }: SignedMaterial, { keys }: Trust): Voucher[] {
+/** Whose signature it is, and when that has no worth, how it was found and why. */
+type Outcome = Voucher | { readonly by: string };
+
+/** A key of the policy signs for itself, unless the policy wants its signatures in a log too. */
+async function vouchByKey(material: SignedMaterial, keys: readonly TrustedKey[]): Promise<Outcome[]> {
+  const { signed, signatures } = material;
   if (signed.byteLength * signatures.length * keys.length > VERIFY_LIMIT_BYTES)
     throw malformed("it has too many signatures for its size");
-  return keys
-    .filter((key) => signatures.some((signature) => signedBy(key, signed, signature)))
-    .map(({ name, role }) => ({ name, role }));
+  const signers = keys.filter((key) => signatures.some((signature) => signedBy(key, signed, signature)));
+  return Promise.all(
+    signers.map(({ name, role, key, witness }) =>
+      witness === undefined
+        ? { name, role }
+        : outcome(name, async () => [{ name, role, ...(await seenBy(witness, material, key)) }]),
+    ),
+  ).then((found) => found.flat());
 }
 
 /** Identities are compared before anything is verified: a stranger's certificate costs no cryptography. */
@@ -56,20 +72,38 @@ async function vouchByCertificate(
   material: SignedMaterial,
   { der, identity }: SigningCertificate,
   instances: readonly TrustedInstance[],
-): Promise<(Voucher | string)[]> {
-  const found: (Voucher | string)[] = [];
-  for (const { verifier, identities } of instances) {
-    const named = identities.filter((one) => one.is(identity));
-    if (named.length === 0) continue;
-    try {
-      const signedAtMs = await verifier.verify(material, der);
-      const seen = { identity: formatIdentity(identity), ...(signedAtMs === undefined ? {} : { signedAtMs }) };
-      found.push(...named.map(({ name, role }) => ({ name, role, ...seen })));
-    } catch (thrown) {
-      found.push(`, which does not verify (${whole(thrown).slice(0, WHY_LIMIT_CHARS)})`);
-    }
+): Promise<Outcome[]> {
+  const who = formatIdentity(identity);
+  const named = instances.map(({ verifier, identities }) => ({
+    verifier,
+    authorities: identities.filter((one) => one.is(identity)),
+  }));
+  const found = named
+    .filter(({ authorities }) => authorities.length > 0)
+    .map(({ verifier, authorities }) =>
+      outcome(who, async () => {
+        const seen = { identity: who, ...(await seenBy(verifier, material, der)) };
+        return authorities.map(({ name, role }) => ({ name, role, ...seen }));
+      }),
+    );
+  return (await Promise.all(found)).flat();
+}
+
+async function seenBy(
+  verifier: SigstoreVerifier,
+  material: SignedMaterial,
+  signer: Buffer | KeyObject,
+): Promise<Pick<Voucher, "signedAtMs">> {
+  const signedAtMs = await verifier.verify(material, signer);
+  return signedAtMs === undefined ? {} : { signedAtMs };
+}
+
+async function outcome(who: string, vouch: () => Promise<Voucher[]>): Promise<Outcome[]> {
+  try {
+    return await vouch();
+  } catch (thrown) {
+    return [{ by: `by ${who}, which does not verify (${whole(thrown).slice(0, WHY_LIMIT_CHARS)})` }];
   }
-  return found;
 }
 
 /** The library wraps what it found in what it was doing: both are said. */
@@ -86,6 +120,6 @@ function byNobody({ certificate }: SignedMaterial, { keys, keyless }: Trust): st
   return "by a key, where the policy wants an identity";
 }
 
-function bySomebody({ identity }: SigningCertificate, why: readonly string[]): string {
-  return `by ${formatIdentity(identity)}${why[0] ?? ", an identity that no authority of the policy has"}`;
+function byStranger({ identity }: SigningCertificate): string {
+  return `by ${formatIdentity(identity)}, an identity that no authority of the policy has`;
 }

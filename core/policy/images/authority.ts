@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { messageOf } from "../../base/errors.ts";
 import { SIGNER_ROLES, type SignerRole } from "../evidence.ts";
-import { cel, nameField, publicKeyField } from "./fields.ts";
+import { nameField, publicKeyField } from "./fields.ts";
+import { readIdentityPattern } from "./identity-pattern.ts";
 import type { NotaryRoot, SigstoreRoot } from "./trust-root.ts";
 import { identitiesProblem, identityProblem } from "./x509-subject.ts";
 
@@ -10,26 +12,18 @@ export const IDENTITIES_PER_AUTHORITY = 32;
 
 const identity = z.string().min(1).max(IDENTITY_LIMIT_CHARS);
 
-/** A regular expression as an identity is held against it: whole, never a part of it. */
-export function identityPattern(text: string): RegExp {
-  return new RegExp(`^(?:${text})$`, "u");
-}
-
 const pattern = identity.superRefine((text, context) => {
   const problem = patternProblem(text);
   if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
 });
 
-/** Alone first: `a)|(b` is only an expression inside the anchors, and would step out of them. */
 function patternProblem(text: string): string | undefined {
   try {
-    new RegExp(text, "u");
-  } catch {
-    return "expected a regular expression";
+    const namesNobody = readIdentityPattern(text).test("");
+    return namesNobody ? "expected a pattern that does not match the empty text: it names nobody" : undefined;
+  } catch (thrown) {
+    return `expected a regular expression: ${messageOf(thrown)}`;
   }
-  return identityPattern(text).test("")
-    ? "expected a pattern that does not match the empty text: it names nobody"
-    : undefined;
 }
 
 const keyless = z
@@ -91,27 +85,37 @@ const written = z
         "What it may vouch for: release signs images, scanner reports scans, builder attests builds, approver approves.",
       ),
     key: publicKeyField.optional().describe("A PEM public key: ECDSA P-256 or P-384, RSA from 2048 bits, Ed25519."),
+    trustRoot: nameField
+      .optional()
+      .describe(
+        "With key: the TrustRoot in whose logs the key's signatures must stand too; without it they need none.",
+      ),
     keyless: keyless.optional().describe("An identity that a Sigstore certificate names."),
     notary: notary.optional().describe("Identities that certificates of a Notary trust store name."),
   })
-  .meta(
-    cel(
-      "[has(self.key), has(self.keyless), has(self.notary)].exists_one(one, one)",
-      "expected exactly one of key, keyless, notary",
-    ),
-  );
+  .meta({
+    "x-kubernetes-validations": [
+      {
+        rule: "[has(self.key), has(self.keyless), has(self.notary)].exists_one(one, one)",
+        message: "expected exactly one of key, keyless, notary",
+      },
+      { rule: "!has(self.trustRoot) || has(self.key)", message: "expected trustRoot beside key alone" },
+    ],
+  });
 
 /** Who may vouch, and for what. Exactly one of key, keyless and notary says how it is recognised. */
 export const authoritySchema = written.transform((given, context): AuthoritySpec => {
-  const { name, role, key, keyless, notary } = given;
+  const { name, role, key, trustRoot, keyless, notary } = given;
   const ways: AuthoritySpec[] = [
-    ...(key === undefined ? [] : [{ name, role, key }]),
+    ...(key === undefined ? [] : [{ name, role, key, ...(trustRoot === undefined ? {} : { trustRoot }) }]),
     ...(keyless === undefined ? [] : [{ name, role, keyless }]),
     ...(notary === undefined ? [] : [{ name, role, notary }]),
   ];
   const [only] = ways;
-  if (only !== undefined && ways.length === 1) return only;
-  context.addIssue({ code: "custom", message: "expected exactly one of key, keyless, notary", input: given });
+  if (only !== undefined && ways.length === 1 && (trustRoot === undefined || key !== undefined)) return only;
+  const message =
+    ways.length === 1 ? "expected trustRoot beside key alone" : "expected exactly one of key, keyless, notary";
+  context.addIssue({ code: "custom", message, input: given });
   return z.NEVER;
 });
 
@@ -128,12 +132,12 @@ export type Notary = z.output<typeof notary>;
 
 /** An authority as a policy writes it: trust roots by name. */
 export type AuthoritySpec =
-  | (Named & { readonly key: string })
+  | (Named & { readonly key: string; readonly trustRoot?: string })
   | (Named & { readonly keyless: Keyless })
   | (Named & { readonly notary: Notary });
 
-/** A key of its own, PEM. */
-export type KeyAuthority = Named & { readonly key: string };
+/** A key of its own, PEM, and the root whose logs must have seen its signatures, where that is wanted. */
+export type KeyAuthority = Named & { readonly key: string; readonly root?: SigstoreRoot };
 export type KeylessAuthority = Named & { readonly keyless: Keyless & { readonly root: SigstoreRoot } };
 export type NotaryAuthority = Named & { readonly notary: Notary & { readonly root: NotaryRoot } };
 

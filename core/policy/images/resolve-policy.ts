@@ -29,13 +29,24 @@ export function resolvePolicy(document: ImagePolicyDocument, roots: TrustRoots):
 }
 
 function resolveAuthority(one: AuthoritySpec, path: string, roots: TrustRoots): Authority | Unresolved {
-  if ("key" in one) return one;
+  if ("key" in one) return resolveKey(one, path, roots);
   if ("keyless" in one) {
     const root = sigstoreRoot(one.keyless.trustRoot, `${path}.keyless.trustRoot`, roots);
     return "message" in root ? root : { ...one, keyless: { ...one.keyless, root } };
   }
   const root = notaryRoot(one.notary.trustRoot, `${path}.notary.trustRoot`, roots);
   return "message" in root ? root : { ...one, notary: { ...one.notary, root } };
+}
+
+function resolveKey(
+  one: Extract<AuthoritySpec, { key: string }>,
+  path: string,
+  roots: TrustRoots,
+): Authority | Unresolved {
+  const { trustRoot, ...key } = one;
+  if (trustRoot === undefined) return key;
+  const root = sigstoreRoot(trustRoot, `${path}.trustRoot`, roots);
+  return "message" in root ? root : { ...key, root };
 }
 
 function sigstoreRoot(name: string, path: string, roots: TrustRoots): SigstoreRoot | Unresolved {
