@@ -35,6 +35,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   "demo-app": () => import("./demo/app.ts").then((m) => m.registerDemoApp),
   check: () => import("./check.ts").then((m) => m.registerCheck),
   scan: () => import("./scan.ts").then((m) => m.registerScan),
+  inject: () => import("./inject.ts").then((m) => m.registerInject),
+  uninject: () => import("./inject.ts").then((m) => m.registerUninject),
   explain: () => import("./explain.ts").then((m) => m.registerExplain),
   slo: () => import("./slo.ts").then((m) => m.registerSlo),
 };

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
-import { type Document, LineCounter, parseAllDocuments } from "yaml";
+import { type Document, LineCounter, parseAllDocuments, type ScalarTag } from "yaml";
 import type { z } from "zod";
 import { CodedError, messageOf } from "./errors.ts";
 import { type Problem, problemsOf } from "./problems.ts";
@@ -53,11 +53,17 @@ export interface YamlDocument {
 /**
  * Every YAML (or JSON) document of a text, in order; empty documents are skipped.
  *
+ * @param scalars  how plain words are read besides YAML 1.2's core schema, asked before it
  * @throws {CodedError} CONFIG_INVALID with line and column of every syntax error; on aliases that multiply or loop
  */
-export function readYamlDocuments(text: string, file: string): readonly YamlDocument[] {
+export function readYamlDocuments(
+  text: string,
+  file: string,
+  scalars: readonly ScalarTag[] = [],
+): readonly YamlDocument[] {
   const lines = new LineCounter();
-  const parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, merge: false });
+  const options = { lineCounter: lines, prettyErrors: false, uniqueKeys: true, merge: false };
+  const parsed = parseAllDocuments(text, { ...options, customTags: (tags) => [...scalars, ...tags] });
   const documents = Array.isArray(parsed) ? parsed : [];
   const problems = documents.flatMap(({ errors }) => errors.map((error) => syntaxProblem(error, lines)));
   if (problems.length > 0) throw configInvalid(file, problems);
