@@ -6,6 +6,7 @@ import { hostPortField } from "../core/base/host-port.ts";
 import { evidenceCacheSchema, verifySchema } from "./evidence-config.ts";
 import { type KubernetesConfig, kubernetesSchema } from "./kubernetes/config.ts";
 import { ANCHOR_LIFE_MS, ANCHOR_OVERLAP_MS, SERVING_LIFE_MS } from "./kubernetes/lives.ts";
+import { dockerConfigSchema, registriesSchema, registryAt } from "./registries/config.ts";
 
 const DIGEST_PINNED = /@sha256:[0-9a-f]{64}$/;
 const folder = z.strictObject({ folder: z.string().min(1) });
@@ -56,7 +57,8 @@ const admissionSchema = z
     /** Left out: policies come from the API server. */
     policies: folder.optional(),
     cluster: folder.optional(),
-    registries: z.array(z.strictObject({ host: z.string().min(1), plainHttp: z.boolean().default(false) })).default([]),
+    registries: registriesSchema,
+    dockerConfig: dockerConfigSchema.optional(),
     evidenceCache: evidenceCacheSchema.prefault({}),
     verify: verifySchema.prefault({}),
     scanStore: z.string().min(1).optional(),
@@ -87,6 +89,10 @@ export function readAdmissionConfig(file: string): AdmissionConfig {
     ...config,
     stateDir: at(config.stateDir),
     caFile: at(config.caFile),
+    registries: config.registries.map((registry) => registryAt(registry, at)),
+    ...(config.dockerConfig === undefined
+      ? {}
+      : { dockerConfig: { ...config.dockerConfig, file: at(config.dockerConfig.file) } }),
     ...(config.policies === undefined ? {} : { policies: { folder: at(config.policies.folder) } }),
     ...(config.cluster === undefined ? {} : { cluster: { folder: at(config.cluster.folder) } }),
     ...(config.scanStore === undefined ? {} : { scanStore: at(config.scanStore) }),

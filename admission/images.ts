@@ -8,11 +8,11 @@ import { createRegistryClient } from "../core/images/registry-client.ts";
 import { createVerifierPool, type VerifierStats } from "../core/images/workers/pool.ts";
 import { createInThreadVerifier } from "../core/images/workers/verifier.ts";
 import type { EvidenceSource } from "./evidence.ts";
+import type { RegistryAccess } from "./registries/access.ts";
 
 const MIB = 1024 * 1024;
 
-export interface ImageSourceOptions {
-  readonly registries: readonly { readonly host: string; readonly plainHttp: boolean }[];
+export interface ImageSourceOptions extends RegistryAccess {
   /** Where verified evidence outlives the process; without a folder it does not. */
   readonly stateDir?: string;
   /** In MiB; 0 on disk keeps nothing there. */
@@ -41,11 +41,11 @@ export interface ImageSourceStats {
  * @throws {CodedError} EVIDENCE_STORE when the state folder is of no use
  */
 export function createImageSource(options: ImageSourceOptions): ImageSource {
-  const { registries, evidenceCache, verify, ownScan, wantScan } = options;
+  const { evidenceCache, verify, ownScan, wantScan } = options;
   const store = storeFor(options);
   const memory = evidenceCache === undefined ? {} : { maxBytes: evidenceCache.memoryMiB * MIB };
   const cache = createEvidenceCache({ ...memory, ...(store === undefined ? {} : { store }), clock: systemClock });
-  const registry = createRegistryClient({ registries });
+  const registry = createRegistryClient(options);
   const pool = verify === undefined ? undefined : createVerifierPool(verify);
   const verifier = pool ?? createInThreadVerifier();
   const own = ownScan === undefined ? {} : { ownScan };

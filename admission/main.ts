@@ -17,6 +17,7 @@ import { createImageSource, type ImageSourceOptions } from "./images.ts";
 import { openDecisionLog } from "./record/decision-log.ts";
 import { addEvidenceMetrics } from "./record/evidence-metrics.ts";
 import { createMetrics } from "./record/observe.ts";
+import { openRegistryAccess } from "./registries/access.ts";
 import { createRego } from "./rego/rego.ts";
 import { createBackgroundScans } from "./scans.ts";
 import { LONGEST_TIMEOUT_MS, type ReviewServer, startAdminServer, startReviewServer } from "./server.ts";
@@ -53,8 +54,9 @@ export async function startAdmission(
   let server: ReviewServer | undefined;
   const serving = keep(await view.serve((next) => server?.serve(next)));
   const metrics = createMetrics(() => (serving.current().notAfterMs - systemClock()) / 1000);
+  const access = openRegistryAccess({ ...config, env: process.env, log }, keep);
   const sources = {
-    images: keep(createImageSource({ ...config, ...scansFor(config, log, keep) })),
+    images: keep(createImageSource({ ...config, ...access, ...scansFor(config, log, keep) })),
     rego: keep(createRego()),
   };
   addEvidenceMetrics(metrics.registry, () => sources.images.stats);

@@ -18,6 +18,7 @@ export interface Exchange {
   /** "/v2/shop/web/manifests/1?…" */
   readonly url: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Uint8Array;
   readonly reply: Reply;
 }
 
