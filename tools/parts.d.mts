@@ -18,7 +18,9 @@ type PartName =
 
 export const ROOT: string;
 export const PARTS_FOLDER: string;
-export const PARTS: Readonly<Record<PartName, { readonly version: string; readonly for: string }>>;
+export const PARTS: Readonly<
+  Record<PartName, { readonly version: string; readonly for: string; readonly only?: "bench" }>
+>;
 export function findPart(
   name: string,
 ): ({ path: string } & { problem?: never; code?: never }) | { path?: never; problem: string; code: string };

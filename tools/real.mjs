@@ -7,6 +7,7 @@ import { findPart, PARTS, ROOT } from "./parts.mjs";
 const JEST = ["--experimental-vm-modules", "--disable-warning=ExperimentalWarning", "node_modules/jest/bin/jest.js"];
 
 const missing = Object.keys(PARTS)
+  .filter((name) => PARTS[name].only === undefined)
   .map((name) => ({ name, ...findPart(name) }))
   .filter(({ path }) => path === undefined);
 for (const { name, problem } of missing) {

@@ -3,11 +3,15 @@ import type { ApiObject, ApiServer } from "../../core/cluster/api-server/api-ser
 import type { CompiledObject } from "../../core/policy/images/compile-policies.ts";
 import { PATHS } from "./paths.ts";
 
-/** @see Kubernetes API conventions, "Typical status properties" */
+/**
+ * `Compiled`: whether the object was understood. `Ready`: whether the gate decides by it as it is now.
+ *
+ * @see Kubernetes API conventions, "Typical status properties"
+ */
 interface Condition {
-  readonly type: "Compiled";
+  readonly type: "Compiled" | "Ready";
   readonly status: "True" | "False";
-  readonly reason: "Compiled" | "Invalid" | "OtherInvalid";
+  readonly reason: "Compiled" | "InForce" | "Invalid" | "OtherInvalid";
   readonly message: string;
   readonly observedGeneration?: number;
   readonly lastTransitionTime: string;
@@ -33,10 +37,10 @@ export async function writePolicyStatus(
   const sound = compiled.every(({ problems }) => problems.length === 0);
   for (const one of compiled) {
     const object = one.object.value as PolicyLike;
-    const condition = conditionOf(one, object, sound, nowMs);
-    if (isSame(object.status?.conditions, condition)) continue;
+    const conditions = conditionsOf(one, object, sound, nowMs);
+    if (conditions.every((condition) => isWritten(condition, object))) continue;
     const path = object.kind === "TrustRoot" ? PATHS.trustRoots : PATHS.imagePolicies;
-    const body = { status: { conditions: [condition] } };
+    const body = { status: { conditions } };
     await api
       .ask({
         method: "PATCH",
@@ -48,29 +52,43 @@ export async function writePolicyStatus(
   }
 }
 
-function conditionOf({ problems }: CompiledObject, object: PolicyLike, sound: boolean, nowMs: number): Condition {
+function conditionsOf({ problems }: CompiledObject, object: PolicyLike, sound: boolean, nowMs: number): Condition[] {
   const message = problems.map((problem) => `${problem.path}: ${problem.message}`).join("\n");
-  const verdict = verdictOf(problems.length === 0, sound, message);
-  const before = object.status?.conditions?.find(({ type }) => type === "Compiled");
-  const since = before?.status === verdict.status ? before.lastTransitionTime : new Date(nowMs).toISOString();
   const { generation } = object.metadata;
-  return {
-    type: "Compiled",
+  return verdictsOf(problems.length === 0, sound, message.slice(0, CONDITION_MESSAGE_LIMIT)).map((verdict) => ({
     ...verdict,
     ...(generation === undefined ? {} : { observedGeneration: generation }),
-    lastTransitionTime: since.replace(/\.\d+Z$/, "Z"),
-  };
+    lastTransitionTime: sinceOf(verdict, object) ?? new Date(nowMs).toISOString().replace(/\.\d+Z$/, "Z"),
+  }));
 }
 
-function verdictOf(own: boolean, all: boolean, message: string): Pick<Condition, "status" | "reason" | "message"> {
-  if (!own) return { status: "False", reason: "Invalid", message: message.slice(0, CONDITION_MESSAGE_LIMIT) };
-  if (all) return { status: "True", reason: "Compiled", message: "in force" };
-  const why = "sound, but another policy or trust root is not: the last good set stays in force";
-  return { status: "False", reason: "OtherInvalid", message: why };
+type Told = Pick<Condition, "type" | "status" | "reason" | "message">;
+
+function verdictsOf(own: boolean, all: boolean, message: string): readonly Told[] {
+  if (!own) {
+    const old = `${message}\nwhat was in force before stays so`;
+    return [told("Compiled", "Invalid", message), told("Ready", "Invalid", old.slice(-CONDITION_MESSAGE_LIMIT))];
+  }
+  const compiled = told("Compiled", "Compiled", "every part of it was understood");
+  if (all) return [compiled, told("Ready", "InForce", "the gate decides by it")];
+  return [
+    compiled,
+    told("Ready", "OtherInvalid", "another policy or trust root is not sound: the last sound set decides"),
+  ];
 }
 
-function isSame(before: readonly Condition[] | undefined, condition: Condition): boolean {
-  const found = before?.find(({ type }) => type === condition.type);
+function told(type: Told["type"], reason: Told["reason"], message: string): Told {
+  return { type, status: reason === "Compiled" || reason === "InForce" ? "True" : "False", reason, message };
+}
+
+/** When the status last changed, where it has not now. */
+function sinceOf({ type, status }: Told, { status: written }: PolicyLike): string | undefined {
+  return written?.conditions?.find((condition) => condition.type === type && condition.status === status)
+    ?.lastTransitionTime;
+}
+
+function isWritten(condition: Condition, { status }: PolicyLike): boolean {
+  const found = status?.conditions?.find(({ type }) => type === condition.type);
   return (["status", "reason", "message", "observedGeneration"] as const).every(
     (key) => found?.[key] === condition[key],
   );

@@ -12,6 +12,8 @@ export interface Cluster {
   readonly api: ApiServer;
   /** For an administrator. */
   readonly kubeconfig: string;
+  /** Writes a kubeconfig for somebody who has only what RBAC gives that name. @returns its file */
+  kubeconfigOf(user: string): Promise<string>;
   /** What the API server presents to webhooks: signed by this authority, under this common name. */
   readonly webhookClient: { readonly caFile: string; readonly name: string };
   /** Ends the API server and starts it again on the same objects. */
@@ -27,7 +29,7 @@ export async function startCluster(
   const address = ownAddress();
   const at = (name: string) => join(folder, name);
   mkdirSync(folder, { recursive: true });
-  const { kubeconfig, caFile } = await writeCredentials(address, at);
+  const { kubeconfig, caFile, kubeconfigOf } = await writeCredentials(address, at);
   const etcd = startProgram(programs.etcd, etcdFlags(address, at));
   const start = () => startProgram(programs["kube-apiserver"], apiServerFlags(address, at));
   let server: Program = start();
@@ -37,6 +39,7 @@ export async function startCluster(
   return {
     api,
     kubeconfig,
+    kubeconfigOf,
     webhookClient: { caFile, name: WEBHOOK_CLIENT },
     restart: async () => {
       await server.stop();
@@ -71,22 +74,30 @@ async function writeCredentials(address: string, at: (name: string) => string) {
   };
   save("ca.crt", authority.caPem);
   await issue("server", "CN=kube-apiserver", [address, "kubernetes.default.svc"]);
-  await issue("admin", "CN=admin, O=system:masters");
   await issue("webhooks", `CN=${WEBHOOK_CLIENT}`);
   await issue("accounts", "CN=service accounts");
-  save("admin.kubeconfig", JSON.stringify(kubeconfigFor(`https://${address}:6443`, at)));
+  const kubeconfigOf = async (name: string, subject: string) => {
+    await issue(name, subject);
+    save(`${name}.kubeconfig`, JSON.stringify(kubeconfigFor(`https://${address}:6443`, name, at)));
+    return at(`${name}.kubeconfig`);
+  };
   save("webhooks.kubeconfig", JSON.stringify(webhooksKubeconfig(at)));
   save("admission.yaml", JSON.stringify(admissionConfiguration(at)));
-  return { kubeconfig: at("admin.kubeconfig"), caFile: at("ca.crt") };
+  return {
+    kubeconfig: await kubeconfigOf("admin", "CN=admin, O=system:masters"),
+    caFile: at("ca.crt"),
+    kubeconfigOf: (user: string) => kubeconfigOf(user.replaceAll(":", "-"), `CN=${user}`),
+  };
 }
 
-function kubeconfigFor(server: string, at: (name: string) => string): object {
+function kubeconfigFor(server: string, user: string, at: (name: string) => string): object {
+  const own = { "client-certificate": at(`${user}.crt`), "client-key": at(`${user}.key`) };
   return {
     apiVersion: "v1",
     kind: "Config",
     clusters: [{ name: "test", cluster: { server, "certificate-authority": at("ca.crt") } }],
-    users: [{ name: "admin", user: { "client-certificate": at("admin.crt"), "client-key": at("admin.key") } }],
-    contexts: [{ name: "test", context: { cluster: "test", user: "admin" } }],
+    users: [{ name: user, user: own }],
+    contexts: [{ name: "test", context: { cluster: "test", user } }],
     "current-context": "test",
   };
 }
