@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Artifact, Material } from "../../../core/images/claims/artifact.ts";
 import type { Discovered } from "../../../core/policy/evidence.ts";
 import type { JsonRecord, SigstoreRoot } from "../../../core/policy/images/trust-root.ts";
@@ -30,10 +31,10 @@ export const SIGNED_AT_MS = Date.parse("2026-03-01T12:00:00Z");
 const VALIDITY = { notBeforeMs: SIGNED_AT_MS - YEAR_MS, notAfterMs: SIGNED_AT_MS + 10 * YEAR_MS };
 const VALID_FOR = { start: new Date(VALIDITY.notBeforeMs).toISOString() };
 
-/** Somebody with a certificate of the test instance, good for ten minutes around SIGNED_AT_MS. */
+/** Somebody with a certificate of the test instance, good for ten minutes around SIGNED_AT_MS, or with a plain key. */
 export interface Holder {
   readonly keys: KeyPair;
-  readonly certificate: Buffer;
+  readonly certificate?: Buffer;
 }
 
 /** How one signature is wrapped and witnessed. */
@@ -43,8 +44,6 @@ export interface Wrapping {
   readonly entries?: readonly EntryKind[];
   readonly timestamp?: boolean;
   readonly atMs?: number;
-  /** Changes the log entry after the log signed it. */
-  readonly alter?: (entry: LoggedEntry) => LoggedEntry;
 }
 
 /**
@@ -70,11 +69,15 @@ export function createSigstore() {
   }
 
   function logEntries(holder: Holder, logged: Omit<Logged, "verifier">, how: Wrapping): LoggedEntry[] {
-    const { entries = ["dsse 0.0.1"], atMs = SIGNED_AT_MS, alter = (one) => one } = how;
-    const verifier = { der: holder.certificate, label: "CERTIFICATE" } as const;
+    const { entries = ["dsse 0.0.1"], atMs = SIGNED_AT_MS } = how;
+    const { certificate, keys } = holder;
+    const verifier =
+      certificate === undefined
+        ? ({ der: keys.spki, label: "PUBLIC KEY" } as const)
+        : ({ der: certificate, label: "CERTIFICATE" } as const);
     return entries.map((kind) => {
       const log = kind.endsWith("0.0.2") && !kind.startsWith("intoto") ? rekorV2 : rekorV1;
-      return alter(log.add(ENTRIES[kind]({ ...logged, verifier }), atMs));
+      return log.add(ENTRIES[kind]({ ...logged, verifier }), atMs);
     });
   }
 
@@ -85,12 +88,11 @@ export function createSigstore() {
     const signed = preAuthEncoding(IN_TOTO, payload);
     const signature = signWith(holder.keys, signed);
     const entries = logEntries(holder, { payload, signed, payloadType: IN_TOTO, signature }, how);
-    const rawBytes = holder.certificate.toString("base64");
     const stamp = () => [{ signedTimestamp: stamps.stamp(signature, atMs).toString("base64") }];
     return json({
       mediaType: mediaType(version),
       verificationMaterial: {
-        ...(version === 3 ? { certificate: { rawBytes } } : { x509CertificateChain: { certificates: [{ rawBytes }] } }),
+        ...signerOf(holder, version),
         tlogEntries: entries,
         timestampVerificationData: { rfc3161Timestamps: timestamp ? stamp() : [] },
       },
@@ -100,8 +102,12 @@ export function createSigstore() {
 
   function material(holder: Holder, entry: LoggedEntry | undefined, stamped: Uint8Array | undefined): Material {
     return {
-      certificate: writePem(holder.certificate, "CERTIFICATE"),
-      chain: [fulcio, rootCa].map(({ der }) => writePem(der, "CERTIFICATE")).join(""),
+      ...(holder.certificate === undefined
+        ? {}
+        : {
+            certificate: writePem(holder.certificate, "CERTIFICATE"),
+            chain: [fulcio, rootCa].map(({ der }) => writePem(der, "CERTIFICATE")).join(""),
+          }),
       ...(entry === undefined ? {} : { rekorBundle: JSON.stringify(rekorBundle(entry)) }),
       ...(stamped === undefined
         ? {}
@@ -178,6 +184,14 @@ function mediaType(version: 1 | 2 | 3): string {
   return version === 3
     ? "application/vnd.dev.sigstore.bundle.v0.3+json"
     : `application/vnd.dev.sigstore.bundle+json;version=0.${version}`;
+}
+
+/** A certificate as the version has it, or a hint of the key: base64 of its SHA-256, as cosign writes it. */
+function signerOf({ keys, certificate }: Holder, version: 1 | 2 | 3): object {
+  if (certificate === undefined)
+    return { publicKey: { hint: createHash("sha256").update(keys.spki).digest("base64") } };
+  const rawBytes = certificate.toString("base64");
+  return version === 3 ? { certificate: { rawBytes } } : { x509CertificateChain: { certificates: [{ rawBytes }] } };
 }
 
 function rekorBundle({ canonicalizedBody, integratedTime, logIndex, logId, inclusionPromise }: LoggedEntry): object {

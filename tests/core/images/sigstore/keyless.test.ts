@@ -89,4 +89,24 @@ describe("a signature by a certificate is believed", () => {
       });
     },
   );
+
+  it.each(["p384", "rsa", "ed25519"] as const)("with a key of kind %s", async (kind) => {
+    const other = sigstore.issue(LEAF, { kind });
+    for (const how of [{}, { entries: ["dsse 0.0.2"], timestamp: true }] as const)
+      expect(await verify(bundleArtifact(sigstore.bundle(other, statement(), how)))).toMatchObject(
+        signed("bundle-v0.3"),
+      );
+  });
+
+  it("for every authority that it fits, and once for each of their roles", async () => {
+    const twice = [
+      authority(),
+      { ...authority({ subject: undefined, subjectPattern: ".*" }), name: "approver", role: "approver" },
+    ];
+    const worth = await verify(bundleArtifact(sigstore.bundle(holder, statement())), twice as Authority[]);
+    expect(worth).toMatchObject([
+      { kind: "signature", value: { signer: "release" } },
+      { kind: "refused", why: "a signature by approver, whose role is approver" },
+    ]);
+  });
 });
