@@ -1,6 +1,7 @@
 import { closedLoop, oneByOne, openLoop } from "../suite/https-load.ts";
 import { cpuSeconds, residentMib } from "../suite/process.ts";
-import { median, quantile, type Row } from "../suite/row.ts";
+import { quantile, type Row } from "../suite/row.ts";
+import { COLD_ROWS } from "./cold-rows.ts";
 import { levelRow } from "./level-row.ts";
 import { PEER_ROWS } from "./peer-rows.ts";
 import { podReview } from "./reviews.ts";
@@ -13,7 +14,6 @@ const ROUND_MS = 3000;
 /** Half of the throughput that the gate must reach. */
 const STEADY_PER_SECOND = 500;
 const STEADY_ROUND_MS = 5000;
-const COLD_IMAGES = 60;
 const CACHED_DIGESTS = 1000;
 const REVIEWS_AFTER = 100_000;
 /** How much resident memory may grow over those reviews and still be called flat: what V8's heap breathes by. */
@@ -33,7 +33,7 @@ export const ROWS: readonly Row<Stage>[] = [
   },
   latencyRow("p50", 0.5, 3),
   latencyRow("p99", 0.99, 15),
-  coldRow("keyed", 15),
+  ...COLD_ROWS,
   {
     path: `${CACHED_DIGESTS} cached digests: memory`,
     unit: "MiB",
@@ -84,24 +84,6 @@ function latencyRow(name: string, share: number, limit: number): Row<Stage> {
       }
       await gate.stop();
       return { ours, note: "as the client sees it, from when a review was due: the server's own is less" };
-    },
-  };
-}
-
-function coldRow(kind: string, limit: number): Row<Stage> {
-  return {
-    path: `cold ${kind} verification: p50`,
-    unit: "ms",
-    bar: { sense: "at most", limit },
-    measure: async (stage) => {
-      const bodies: string[] = [];
-      for (let index = 0; index < COLD_IMAGES; index++)
-        bodies.push(podReview([(await stage.pushSigned(`cold-${kind}-${index}`)).pinned]));
-      const gate = await stage.startGate(fullPolicy(stage));
-      const { latenciesMs } = await oneByOne(gate.target("/validate", bodies));
-      await gate.stop();
-      const note = `whole answer over HTTPS, ${COLD_IMAGES} images never seen, one after the other, loopback registry`;
-      return { ours: [median(latenciesMs.slice(COLD_IMAGES / 4))], note };
     },
   };
 }

@@ -56,7 +56,11 @@ export async function openStage(): Promise<Stage & { close(): Promise<void> }> {
 }
 
 /** The policy of every row with evidence on: a signature, a scan, restricted pods. */
-export function fullPolicy({ registryHost, release, scanner }: Stage): Record<string, unknown> {
+export function fullPolicy({
+  registryHost,
+  release,
+  scanner,
+}: Stage): Record<string, unknown> & { readonly authorities: readonly object[] } {
   return {
     match: { images: [`${registryHost}/**`], namespaces: [NAMESPACE] },
     authorities: [
