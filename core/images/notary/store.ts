@@ -1,7 +1,6 @@
 import { CodedError, messageOf } from "../../base/errors.ts";
 import type { SignerRole } from "../../policy/evidence.ts";
 import type { NotaryAuthority } from "../../policy/images/authority.ts";
-import { IMAGES_ERRORS } from "../errors.ts";
 import { type Identities, readIdentities } from "./identities.ts";
 import type { Certificate } from "./x509/certificate.ts";
 import { readStore, readTimestampStore } from "./x509/trust-store.ts";
@@ -39,7 +38,7 @@ function part<T>(authority: string, field: string, read: () => T): T {
   try {
     return read();
   } catch (cause) {
-    const { fix } = IMAGES_ERRORS.TRUST_ROOT_INVALID;
+    const fix = "give the PEM certificates of authorities: roots, or self-signed signing certificates";
     throw new CodedError("TRUST_ROOT_INVALID", `authority ${authority}: ${field}: ${messageOf(cause)}`, fix, { cause });
   }
 }
