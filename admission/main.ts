@@ -63,6 +63,7 @@ export async function startAdmission(
   const gate: GateDeps = {
     policies: view.policies,
     namespaceLabels: view.namespaceLabels,
+    ...(view.running === undefined ? {} : { running: view.running }),
     sources,
     clock: systemClock,
     ...(config.sidecar === undefined ? {} : { sidecarImage: config.sidecar.image }),

@@ -46,6 +46,8 @@ export interface Gate {
   readonly admin: string;
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** Ends it at once, whatever it is doing. */
+  kill(): Promise<void>;
   /** What it has decided, in order, over all its restarts. */
   decisions(): readonly DecisionRecord[];
   output(): string;
@@ -71,6 +73,10 @@ export function prepareGate(options: GateOptions): Gate {
       await eventually(`the gate to be ready`, READY_MS, async () => (await fetch(`${admin}/readyz`)).ok || undefined);
     },
     stop: async () => program?.stop(),
+    kill: async () => {
+      program?.child.kill("SIGKILL");
+      await program?.stop();
+    },
     decisions: () =>
       readFileSync(join(folder, "state/decisions.log"), "utf8")
         .split("\n")
