@@ -8,6 +8,7 @@ import type { NotaryAuthority } from "../../core/policy/images/authority.ts";
 import { startTimestampServer } from "../support/notary/timestamp-server.ts";
 import { describeWith } from "../support/parts.ts";
 import {
+  ANOTHER_SUBJECT,
   CLOCK,
   ENVELOPE_FORMS,
   envelopeOf,
@@ -18,8 +19,9 @@ import {
 } from "./support/notary-cases.ts";
 import { type Notation, type NotationSetup, prepareNotation } from "./support/notation.ts";
 import { ownFolder } from "./support/program.ts";
-import { type Pushed, pushTo } from "./support/push.ts";
+import { type Pushed, type Pusher, pushTo } from "./support/push.ts";
 import { type RunningRegistry, startDockerRegistry, startReferrersRegistry } from "./support/registries.ts";
+import { type Answer, startWebhook, type Webhook } from "./support/webhook.ts";
 
 const START_MS = 60_000;
 const STORE: NotationSetup = { certificates: ROOT.pem };
@@ -119,6 +121,59 @@ describe.each(REGISTRIES)("a Notary signature, in $name", ({ part }) => {
         } finally {
           server.stop();
         }
+      });
+    });
+
+    describe("at the webhook", () => {
+      let webhook: Webhook;
+      const notary = { trustRoot: "acme", identities: ["x509.subject: C=US, ST=WA, O=Acme, CN=build"] };
+      const policy = {
+        authorities: [{ name: "acme-release", role: "release", notary }],
+        signatures: { require: "any" },
+      };
+
+      beforeAll(async () => {
+        const match = { images: [`${registry.host}/gate/*`] };
+        const trustRoots = { acme: { notary: { certificates: ROOT.pem } } };
+        webhook = await startWebhook(folder.path, { ...policy, match }, [registry.host], trustRoots);
+      }, START_MS);
+      afterAll(() => webhook?.stop());
+
+      async function ask(name: string, attach: (image: Pushed, push: Pusher) => Promise<void>): Promise<Answer> {
+        const push = pushTo(registry.host, `gate/${name}`);
+        const image = await push.image(name);
+        await attach(image, push);
+        return webhook.validate(referenceTo(`gate/${name}`, image));
+      }
+
+      it.each(["jws", "cose"])("is admitted as %s", async (format) => {
+        const answer = await ask(format, (image) =>
+          signer.sign(referenceTo(`gate/${format}`, image), "--signature-format", format),
+        );
+        expect(answer).toMatchObject({ allowed: true });
+      });
+
+      it("is asked for where there is none", async () => {
+        const { allowed, message } = await ask("unsigned", async () => {});
+        expect({ allowed, message }).toMatchObject({
+          allowed: false,
+          message: expect.stringContaining("IMG_UNSIGNED"),
+        });
+      });
+
+      it.each([
+        ["by a certificate for servers", /IMG_UNTRUSTED_SIGNER.*for code signing/s],
+        ["by a namesake of the store's authority", /IMG_UNTRUSTED_SIGNER.*a chain to/s],
+        ["by another subject", /IMG_UNTRUSTED_SIGNER.*CN=alone.*expected one by/s],
+        ["over another image", /IMG_UNTRUSTED_SIGNER.*over another image/s],
+        ["that has expired", /IMG_UNTRUSTED_SIGNER.*expired at/s],
+      ])("%s is refused, and the answer says why", async (given, why) => {
+        const one =
+          [...NOTARY_CASES, ANOTHER_SUBJECT].find((candidate) => candidate.given === given) ?? ANOTHER_SUBJECT;
+        const { allowed, message } = await ask(given.replaceAll(/\W/g, "-"), (image, push) =>
+          push.notarySignature(image, "application/cose", envelopeOf(one, image, "application/cose")),
+        );
+        expect({ allowed, message }).toMatchObject({ allowed: false, message: expect.stringMatching(why) });
       });
     });
 

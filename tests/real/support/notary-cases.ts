@@ -58,6 +58,13 @@ const stampedBy = (by: Issued, atMs = THEN) => ({
   timestamp: (signature: Uint8Array) => timestampOver(signature, by, { atMs }),
 });
 
+/** Trusted by the store, and not who the policy names. */
+export const ANOTHER_SUBJECT: NotaryCase = {
+  given: "by another subject",
+  good: false,
+  by: [issue("leaf", { subject: named("alone") }, root), root],
+};
+
 /** What notation and we say alike. */
 export const NOTARY_CASES: readonly NotaryCase[] = [
   { given: "by a certificate under the store's authority", good: true },

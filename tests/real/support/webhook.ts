@@ -19,12 +19,21 @@ export interface Webhook {
   stop(): Promise<void>;
 }
 
-/** @param policy  the spec of the one ImagePolicy there is */
-export async function startWebhook(folder: string, policy: object, registries: readonly string[]): Promise<Webhook> {
+/**
+ * @param policy  the spec of the one ImagePolicy there is
+ * @param trustRoots  specs of TrustRoots by name
+ */
+export async function startWebhook(
+  folder: string,
+  policy: object,
+  registries: readonly string[],
+  trustRoots: Readonly<Record<string, object>> = {},
+): Promise<Webhook> {
   const address = ownAddress();
   const admin = `${address}:9443`;
   const caFile = join(folder, "ca.pem");
-  writePolicy(folder, policy);
+  writeObject(folder, "ImagePolicy", "real", policy);
+  for (const [name, spec] of Object.entries(trustRoots)) writeObject(folder, "TrustRoot", name, spec);
   const config = {
     listen: `${address}:8443`,
     serverNames: [address],
@@ -47,10 +56,10 @@ export async function startWebhook(folder: string, policy: object, registries: r
   };
 }
 
-function writePolicy(folder: string, spec: object): void {
+function writeObject(folder: string, kind: "ImagePolicy" | "TrustRoot", name: string, spec: object): void {
   mkdirSync(join(folder, "policies"), { recursive: true });
-  const policy = { apiVersion: "outrider.dev/v1alpha1", kind: "ImagePolicy", metadata: { name: "real" }, spec };
-  writeFileSync(join(folder, "policies/real.yaml"), JSON.stringify(policy));
+  const written = { apiVersion: "outrider.dev/v1alpha1", kind, metadata: { name }, spec };
+  writeFileSync(join(folder, `policies/${kind.toLowerCase()}-${name}.yaml`), JSON.stringify(written));
 }
 
 async function review(address: string, ca: string, image: string): Promise<Answer> {
