@@ -79,6 +79,7 @@ export async function run(
 ): Promise<{ code: number; stdout: string; stderr: string }> {
   const options = { env: { ...process.env, ...env }, timeout: RUN_DEADLINE_MS, maxBuffer: OUTPUT_LIMIT_BYTES };
   const running = promisify(execFile)(path, args, options);
+  running.child.stdin?.on("error", () => {}); // a program may end before it was told everything; its exit code tells
   running.child.stdin?.end(input ?? "");
   try {
     const { stdout, stderr } = await running;
