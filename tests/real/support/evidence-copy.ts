@@ -23,6 +23,15 @@ interface Content {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
+/** The same image, digest and all, in another repository. */
+export async function copyImage(registry: PushTarget, from: PushedImage, repository: string): Promise<PushedImage> {
+  const manifest = await fetchJson<Content>(registry, from, `manifests/${from.digest}`);
+  for (const { mediaType, digest } of [manifest.config, ...manifest.layers])
+    await pushBlob(registry, repository, mediaType, await fetchBytes(registry, from, `blobs/${digest}`));
+  const { digest } = await pushManifest(registry, repository, manifest);
+  return { ...from, repository, digest, pinned: `${registry.host}/${repository}@${digest}` };
+}
+
 /**
  * Attaches what is attached to one image, under one of cosign's tags, to another as well: what anybody who may push can
  * do without any key.
