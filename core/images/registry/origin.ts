@@ -157,6 +157,6 @@ function apiUrl({ hosts }: OriginParts, { repository }: Visitor, rest: string): 
 function mismatch(what: string, expected: string, received: Digest): Error {
   return failure(
     "REGISTRY_DIGEST_MISMATCH",
-    `${what}: expected ${expected.slice(0, 80)}, the bytes received are ${received}`,
+    `${what}: the bytes received are ${received}, not ${expected.slice(0, 80)}`,
   );
 }

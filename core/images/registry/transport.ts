@@ -63,14 +63,29 @@ export function createSocketTransport(hosts: RegistryHosts, options: SocketOptio
   };
 }
 
-async function send({ method, url, headers, body, signal }: Exchange, dispatcher: Dispatcher): Promise<Incoming> {
-  const answer = await request(url, { method, headers, body: body ?? null, dispatcher, signal });
+async function send(exchange: Exchange, dispatcher: Dispatcher): Promise<Incoming> {
+  const answer = await requestOnce(exchange, dispatcher).catch((thrown: unknown) => {
+    if (exchange.method === "GET" && wasClosed(thrown) && !exchange.signal.aborted) {
+      return requestOnce(exchange, dispatcher);
+    }
+    throw thrown;
+  });
   return {
     status: answer.statusCode,
     headers: answer.headers,
     body: answer.body as AsyncIterable<Uint8Array>,
     discard: () => void answer.body.on("error", () => {}).destroy(),
   };
+}
+
+function requestOnce({ method, url, headers, body, signal }: Exchange, dispatcher: Dispatcher) {
+  return request(url, { method, headers, body: body ?? null, dispatcher, signal });
+}
+
+/** A kept connection may close just as it is used again; nothing was answered, so a GET can go once more. */
+function wasClosed(thrown: unknown): boolean {
+  const { code } = (thrown ?? {}) as { code?: unknown };
+  return code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE";
 }
 
 /**

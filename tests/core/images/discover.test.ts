@@ -2,16 +2,28 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/glob
 import { pushBlob, pushManifest } from "../../../cli/demo/registry/push.ts";
 import { type PushedImage, pushImage } from "../../../cli/demo/registry/registry.ts";
 import { discoverArtifacts } from "../../../core/images/discover.ts";
+import { ARTIFACTS_PER_IMAGE } from "../../../core/images/limits.ts";
 import {
   COSIGN_SIMPLE_SIGNING,
   DSSE_ENVELOPE,
   NOTARY_SIGNATURE,
   OCI_EMPTY,
+  OCI_INDEX,
   OCI_MANIFEST,
 } from "../../../core/images/media-types.ts";
 import { parseReference } from "../../../core/images/reference.ts";
 import { createRegistryClient, type RegistryClient } from "../../../core/images/registry-client.ts";
-import { type FaultyRegistry, startFaultyRegistry } from "../../support/registry-of-faults.ts";
+import {
+  dropReferrers,
+  duplicateReferrers,
+  type FaultyRegistry,
+  on,
+  referrerFlood,
+  renameReferrers,
+  serveAs,
+  startFaultyRegistry,
+  status,
+} from "../../support/registry-of-faults.ts";
 
 let registry: FaultyRegistry;
 let client: RegistryClient;
@@ -117,5 +129,101 @@ describe("what is attached to an image is handed out", () => {
     await attach(image, { mediaType: DSSE_ENVELOPE });
     await attach(image, { mediaType: DSSE_ENVELOPE }, "att");
     expect((await discover(image)).artifacts).toHaveLength(1);
+  });
+});
+
+const BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json";
+/** Pushes a bundle as a registry without the referrers API keeps it: under the fallback tag. */
+async function attachUnderTag(image: PushedImage, artifactType?: string): Promise<void> {
+  await attach(image, { mediaType: BUNDLE });
+  const [listed] = registry.store.referrers(image.repository, image.digest);
+  const manifests = [{ ...listed, artifactType }];
+  const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests };
+  await pushManifest(registry, image.repository, index, image.digest.replace(":", "-"));
+}
+const kinds = async (image: PushedImage) => (await discover(image)).artifacts.map(({ kind }) => kind);
+
+describe("referrers are found", () => {
+  it.each([404, 405, 406, 501])("under the fallback tag where the API answers %d", async (code) => {
+    const image = await push();
+    await attachUnderTag(image);
+    registry.inject(on(/referrers/, status(code)));
+    expect(await kinds(image)).toEqual(["bundle"]);
+  });
+
+  it("under the fallback tag where the API is new and lists nothing", async () => {
+    const image = await push();
+    await attachUnderTag(image);
+    registry.inject(on(/referrers/, dropReferrers()));
+    expect(await kinds(image)).toEqual(["bundle"]);
+  });
+
+  it.each(["application/vnd.example", undefined])(
+    "by what they are, when the list calls them %s",
+    async (artifactType) => {
+      const image = await push();
+      await attachUnderTag(image, artifactType);
+      registry.inject(on(/referrers/, status(404)));
+      expect(await kinds(image)).toEqual(["bundle"]);
+      registry.calm();
+      registry.inject(on(/referrers/, renameReferrers(artifactType ?? "")));
+      expect(await kinds(image)).toEqual(["bundle"]);
+    },
+  );
+
+  it("once, when they are listed many times, and are read once", async () => {
+    const image = await push();
+    await attach(image, { mediaType: BUNDLE });
+    registry.calm();
+    registry.inject(on(/referrers/, duplicateReferrers(20)));
+    expect(await kinds(image)).toEqual(["bundle"]);
+    expect(registry.requests.filter(({ url }) => url.includes("/blobs/"))).toHaveLength(1);
+  });
+});
+
+describe("referrers are not found", () => {
+  it("when the registry keeps quiet about them: that is nothing, and no failure", async () => {
+    const image = await push();
+    await attach(image, { mediaType: BUNDLE });
+    registry.inject(on(/referrers/, dropReferrers()));
+    expect(await discover(image)).toEqual({ artifacts: [], notes: [], failures: [] });
+  });
+
+  it.each([400, 401, 403, 500, 502])(
+    "when the API answers %d: that is a failure, and the rest is handed out",
+    async (code) => {
+      const image = await push();
+      await attach(image, { mediaType: DSSE_ENVELOPE }, "att");
+      registry.inject(on(/referrers/, status(code)));
+      const found = await discover(image);
+      expect(found.artifacts).toMatchObject([{ kind: "envelope" }]);
+      expect(found.failures).toMatchObject([{ code: expect.stringMatching(/^REGISTRY_/) }]);
+    },
+  );
+
+  it("beyond the cap of a flood of ten thousand, and that is noted", async () => {
+    const image = await push();
+    registry.calm();
+    registry.inject(on(/referrers/, referrerFlood(10_000)));
+    expect((await discover(image)).notes).toEqual([`more than ${ARTIFACTS_PER_IMAGE} referrers, the rest not read`]);
+    expect(registry.requests.length).toBeLessThan(ARTIFACTS_PER_IMAGE + 10);
+  });
+
+  it("in an index among the referrers, which is passed over", async () => {
+    const image = await push();
+    const subject = { mediaType: image.mediaType, digest: image.digest, size: image.size };
+    await pushManifest(registry, image.repository, {
+      schemaVersion: 2,
+      mediaType: OCI_INDEX,
+      manifests: [],
+      subject,
+    } as never);
+    expect(await discover(image)).toEqual({ artifacts: [], notes: [], failures: [] });
+  });
+
+  it("in a list that is none, which is a failure", async () => {
+    const image = await push();
+    registry.inject(on(/referrers/, serveAs(OCI_INDEX, '{"schemaVersion":2,"manifests":{}}')));
+    expect((await discover(image)).failures).toMatchObject([{ code: "REGISTRY_MALFORMED" }]);
   });
 });

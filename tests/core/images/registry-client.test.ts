@@ -11,9 +11,11 @@ import {
   demandToken,
   endless,
   type FaultyRegistry,
+  firstTimes,
   floodReferrers,
   on,
   redirectTo,
+  reset,
   serve,
   startFaultyRegistry,
   status,
@@ -58,6 +60,14 @@ describe("a manifest", () => {
   it("is read by tag and its digest is that of the bytes", async () => {
     expect(await manifest("1")).toMatchObject({ digest: image.digest, kind: "image" });
   });
+  it("is asked for again, once, when a connection closes instead of an answer", async () => {
+    registry.inject(on(/manifests/, firstTimes(1, reset())));
+    expect(await manifest("1")).toMatchObject({ digest: image.digest });
+    registry.calm();
+    registry.inject(on(/manifests/, firstTimes(2, reset())));
+    await expect(manifest("1")).rejects.toEqual(coded("REGISTRY_UNREACHABLE"));
+  });
+
   it("that is not there is undefined, not an error", async () => expect(await manifest("2")).toBeUndefined());
 
   const lies: [given: string, fault: Parameters<typeof on>[1], code: string][] = [

@@ -16,7 +16,7 @@ export interface FaultyRegistry extends EmbeddedRegistry {
   inject(...faults: readonly Fault[]): void;
   /** Well-behaved again, and forgets what was asked. */
   calm(): void;
-  readonly requests: readonly Request[];
+  readonly requests: Request[];
   /** Reaches this registry without a socket, under its own host; faults apply all the same. */
   readonly transport: Transport;
 }

@@ -36,7 +36,9 @@ export function createBreaker({ failures, openMs, openLimitMs, clock }: BreakerO
   return {
     enter: () => {
       if (inARow < failures) return { kind: "go", trial: false };
-      if (trial || clock() < untilMs) return { kind: "wait", untilMs: Math.max(untilMs, clock()) };
+      const restMs = untilMs - clock();
+      const isOpen = restMs > 0 && restMs <= openLimitMs; // longer than it ever lasts: the clock went back meanwhile
+      if (trial || isOpen) return { kind: "wait", untilMs: Math.max(untilMs, clock()) };
       trial = true;
       return { kind: "go", trial: true };
     },

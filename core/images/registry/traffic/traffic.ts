@@ -112,7 +112,7 @@ function pauseAsked({ status, headers }: Answer, attempt: number, nowMs: number)
 
 async function waitOutPause(host: Host, journey: Journey, { clock, sleep }: Rules): Promise<void> {
   const restMs = host.pausedUntilMs - clock();
-  if (restMs <= 0) return;
+  if (restMs <= 0 || restMs > PAUSE_LIMIT_MS) return; // longer than any pause: the clock went back meanwhile
   if (restMs > RETRY_WAIT_LIMIT_MS) throw rateLimited(host, journey, "asked to be left alone");
   try {
     await sleep(restMs, journey.signal);

@@ -39,7 +39,7 @@ afterEach(() => registry.calm());
 afterAll(() => registry.close());
 
 /** A client that has had no trouble yet. */
-const fresh = (sockets = false, requestDeadlineMs = 250) =>
+const fresh = (sockets = false, requestDeadlineMs = 150) =>
   createRegistryClient({
     registries: [{ host: registry.host, plainHttp: true }],
     requestDeadlineMs,
@@ -107,8 +107,8 @@ describe("faults by seed", () => {
     const seeded = seededFaults(seed, { rate: 0.5, ...(kinds === undefined ? {} : { kinds }) });
     registry.inject(seeded.fault);
     const answers: unknown[] = [];
-    const client = fresh(false, 60);
-    for (let n = 0; n < 6; n++) answers.push(await ask(client, image.digest));
+    const client = fresh(false, 30);
+    for (let n = 0; n < 4; n++) answers.push(await ask(client, image.digest));
     return { applied: [...seeded.applied], answers };
   };
 
