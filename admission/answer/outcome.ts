@@ -1,4 +1,6 @@
+import { CodedError } from "../../core/base/errors.ts";
 import { admits, combine, type Decision, type Violation } from "../../core/policy/decision.ts";
+import { ADMISSION_ERRORS } from "../errors.ts";
 import { isAdmitted, type Part, undecidedMeans, type Verdict } from "../judge.ts";
 import { plainText, SENTENCE_LIMIT_CHARS } from "./plain-text.ts";
 
@@ -16,16 +18,17 @@ export function effective(part: Part): Decision {
   return { kind: "warn", violations: decision.violations };
 }
 
-function toldUnknown({ where, cause }: Extract<Decision, { kind: "undecided" }>): Decision {
-  const violation = {
-    code: "EVIDENCE_UNKNOWN",
-    path: where,
-    found: plainText(cause.message, SENTENCE_LIMIT_CHARS),
-    expected: "an answer",
-    fix: "retry",
-    rule: where,
-  };
-  return { kind: "warn", violations: [violation] };
+function toldUnknown(undecided: Undecided): Decision {
+  const { fix } = ADMISSION_ERRORS.EVIDENCE_UNKNOWN;
+  return { kind: "warn", violations: [{ ...unknownAs("EVIDENCE_UNKNOWN", undecided), fix }] };
+}
+
+type Undecided = Extract<Decision, { kind: "undecided" }>;
+
+function unknownAs(code: string, { where, cause }: Undecided): Violation {
+  const found = plainText(cause.message, SENTENCE_LIMIT_CHARS);
+  const fix = cause instanceof CodedError ? cause.fix : "retry";
+  return { code, path: where, found, expected: "an answer", fix, rule: where };
 }
 
 export function outcomeOf(verdict: Verdict): Outcome {
@@ -34,12 +37,19 @@ export function outcomeOf(verdict: Verdict): Outcome {
   return decision.kind === "deny" ? "deny" : "undecided";
 }
 
-/** Every violation with the part it belongs to. */
+/** Every reason with the part it belongs to: each violation, and what kept a part from being decided. */
 export function violationsOf(verdict: Verdict): readonly { readonly part: Part; readonly violation: Violation }[] {
-  return verdict.parts.flatMap((part) => {
-    const { decision } = part;
-    return "violations" in decision ? decision.violations.map((violation) => ({ part, violation })) : [];
-  });
+  return verdict.parts.flatMap((part) => reasonsOf(part).map((violation) => ({ part, violation })));
+}
+
+function reasonsOf(part: Part): readonly Violation[] {
+  const decision = part.decision.kind === "undecided" ? effective(part) : part.decision;
+  if (decision.kind === "undecided") return [unknownAs(codeOf(decision.cause), decision)];
+  return decision.kind === "allow" ? [] : decision.violations;
+}
+
+function codeOf(cause: Error): string {
+  return cause instanceof CodedError ? cause.code : "INTERNAL";
 }
 
 /** The word a table shows: "admitted", "refused", "warned". */
