@@ -1,6 +1,7 @@
 import { asError } from "../../core/base/errors.ts";
+import type { Admissible } from "../../core/policy/admissible.ts";
 import { extractNothing } from "../containers.ts";
-import { isAdmitted, type Verdict } from "../judge.ts";
+import { admissionOf, type Verdict } from "../judge.ts";
 import type { PatchOperation } from "../pin.ts";
 import type { ReviewRequest, ReviewResponse } from "../review.ts";
 import { NO_RULES } from "../rules.ts";
@@ -9,6 +10,8 @@ import { evidenceLines, headLine, renderVerdict, warningLines } from "./render.t
 /** Most warnings of one answer, and the longest, in characters. @see k8s.io/api/admission/v1 AdmissionResponse.Warnings */
 export const WARNINGS_LIMIT = 32;
 export const WARNING_LIMIT_CHARS = 250;
+/** Longest list of grounds in an audit annotation, in characters. */
+export const GROUNDS_LIMIT_CHARS = 4096;
 /** Most audit annotations of one answer. */
 export const AUDIT_ANNOTATIONS_LIMIT = 64;
 
@@ -27,16 +30,27 @@ export function respond(
   operations: readonly PatchOperation[] = [],
   warnings: readonly string[] = [],
 ): ReviewResponse {
-  const allowed = isAdmitted(verdict);
+  const leave = admissionOf(verdict);
   const all = [...warnings, ...warningLines(verdict)].slice(0, WARNINGS_LIMIT).map(shorten);
   return {
     uid,
-    allowed,
-    ...(allowed ? {} : { status: refusalStatus(renderVerdict(verdict)) }),
-    ...(allowed ? patchOf(operations) : {}),
+    ...(leave === undefined
+      ? { allowed: false, status: refusalStatus(renderVerdict(verdict)) }
+      : { ...allowedBy(leave), ...patchOf(operations) }),
     ...(all.length > 0 ? { warnings: all } : {}),
-    auditAnnotations: auditAnnotations(verdict),
+    auditAnnotations: { ...auditAnnotations(verdict), ...(leave === undefined ? {} : groundsAnnotation(leave)) },
   };
+}
+
+/** An object is allowed by leave alone, and only `admissibleBy` gives it. */
+function allowedBy(_leave: Admissible): Pick<ReviewResponse, "allowed"> {
+  return { allowed: true };
+}
+
+/** On what grounds each new image runs: "/spec/containers/0/image: evidence (ImagePolicy production)". */
+function groundsAnnotation({ grounds }: Admissible): Record<string, string> {
+  const lines = [...grounds].map(([image, by]) => `${image}: ${by.map((one) => `${one.kind} (${one.by})`).join(", ")}`);
+  return lines.length === 0 ? {} : { grounds: lines.join("; ").slice(0, GROUNDS_LIMIT_CHARS) };
 }
 
 /** What /mutate says of an object that /validate is going to refuse. */
@@ -54,7 +68,7 @@ function refusalStatus(message: string): NonNullable<ReviewResponse["status"]> {
 }
 
 function auditAnnotations(verdict: Verdict): Record<string, string> {
-  const lines = evidenceLines(verdict).slice(0, AUDIT_ANNOTATIONS_LIMIT - 1);
+  const lines = evidenceLines(verdict).slice(0, AUDIT_ANNOTATIONS_LIMIT - 2);
   return Object.fromEntries([["verdict", headLine(verdict)], ...lines.map((line, index) => [`image-${index}`, line])]);
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { outcomeOf, violationsOf } from "../../admission/answer/outcome.ts";
 import { renderVerdict, warningLines } from "../../admission/answer/render.ts";
+import { respond } from "../../admission/answer/respond.ts";
 import type { Evidence } from "../../admission/evidence.ts";
 import { ask } from "../../admission/gate.ts";
 import { admissionOf, evaluate, isAdmitted, type Question } from "../../admission/judge.ts";
@@ -88,6 +89,21 @@ function judge(
   return evaluate(question, gathered(question, evidence), options);
 }
 const admitted = (...given: Parameters<typeof judge>) => isAdmitted(judge(...given));
+
+describe("the answer to the API server", () => {
+  const pod = create(podOf({ containers: containers(web) }));
+  it("allows an object that has leave, and says on what grounds", () => {
+    const answer = respond("1", judge(pod));
+    expect(answer.allowed).toBe(true);
+    expect(answer.auditAnnotations?.["grounds"]).toBe("/spec/containers/0/image: evidence (ImagePolicy production)");
+  });
+
+  it("refuses one whose parts all agree, where one of its images has no part", () => {
+    const { parts, ...verdict } = judge(pod);
+    expect(respond("1", { ...verdict, parts }).allowed).toBe(true);
+    expect(respond("1", { ...verdict, parts: [] }).allowed).toBe(false);
+  });
+});
 
 describe("the same question, evidence and time", () => {
   it("have the same answer", () => {
