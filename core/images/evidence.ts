@@ -9,7 +9,7 @@ import { absentEvidence, asEvidence, failedEvidence } from "./facts/as-evidence.
 import { gatherFacts } from "./facts/gather-facts.ts";
 import { COLLECT_DEADLINE_MS } from "./limits.ts";
 import { formatReference, formatRepository, type ImageReference, parseReference } from "./reference.ts";
-import { failure } from "./registry/http.ts";
+import { failure } from "./registry/answer.ts";
 import type { RegistryClient } from "./registry-client.ts";
 import { verifyOwnScan } from "./verify.ts";
 import { createTrustCache } from "./workers/trust-cache.ts";

@@ -6,8 +6,6 @@ import type { RegistryHosts } from "./hosts.ts";
 import type { Traffic } from "./traffic/traffic.ts";
 import type { Incoming, Transport } from "./transport.ts";
 
-export { type Answer, failure, headerOf } from "./answer.ts";
-
 export interface Ask {
   readonly url: URL;
   readonly accept: string;

@@ -8,7 +8,7 @@ import {
   OUTAGE_LIMIT_MS,
   POSITIVE_TTL_MS,
 } from "../../../../core/images/evidence-cache.ts";
-import { failure } from "../../../../core/images/registry/http.ts";
+import { failure } from "../../../../core/images/registry/answer.ts";
 import { ask, facts, NOTHING, scan, signature } from "../support/facts.ts";
 
 const DOWN = failure("REGISTRY_UNREACHABLE", "registry.test: connection refused");

@@ -12,14 +12,17 @@ import { DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from "../../../../core/image
 import { parseReference } from "../../../../core/images/reference.ts";
 import { createRegistryClient, type RegistryClient } from "../../../../core/images/registry-client.ts";
 import {
+  both,
   dripHeaders,
   type FaultyRegistry,
+  flipDigest,
   gzipBomb,
   hugeHeaders,
   hugeManifest,
   jsonBomb,
   manyLayers,
   mislabel,
+  moveTag,
   nestedIndex,
   on,
   reset,
@@ -34,7 +37,7 @@ import {
 
 let registry: FaultyRegistry;
 let image: PushedImage;
-let client: RegistryClient;
+const clients: RegistryClient[] = [];
 
 beforeAll(async () => {
   registry = await startFaultyRegistry();
@@ -42,12 +45,16 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   registry.calm();
-  await client.close();
+  await Promise.all(clients.splice(0).map((client) => client.close()));
 });
 afterAll(() => registry.close());
 
 const ask = (reference = "1") => {
-  client = createRegistryClient({ registries: [{ host: registry.host, plainHttp: true }], requestDeadlineMs: 150 });
+  const client = createRegistryClient({
+    registries: [{ host: registry.host, plainHttp: true }],
+    requestDeadlineMs: 150,
+  });
+  clients.push(client);
   return client.manifest(parseReference(image.reference), reference, AbortSignal.timeout(4000));
 };
 
@@ -201,11 +208,27 @@ describe("an index is read", () => {
   });
 });
 
+describe("two reads of one thing that differ", () => {
+  it("are two images when a tag moved between them, and the digest of the first still holds", async () => {
+    const other = await pushImage(registry, { repository: "shop/web", tag: "next", files: { "/x": "y" } });
+    registry.inject(on(/manifests\/1$/, moveTag(registry.store.manifest("shop/web", other.digest) as never)));
+    const digests = [await ask(), await ask()].map((found) => found?.digest);
+    expect(digests).toEqual([image.digest, other.digest]);
+    expect((await ask(image.digest))?.digest).toBe(image.digest);
+  });
+
+  it("are one image and a refusal when a digest's bytes flip", async () => {
+    registry.inject(on(/manifests/, both(mislabel(OCI_MANIFEST), flipDigest('{"schemaVersion":2}'))));
+    expect((await ask(image.digest))?.digest).toBe(image.digest);
+    await expect(ask(image.digest)).rejects.toMatchObject({ code: "REGISTRY_DIGEST_MISMATCH" });
+  });
+});
+
 describe("a host in another spelling than its own is not asked", () => {
   it.each(["0177.0.0.1:5000", "0x7f.0.0.1:5000", "2130706433:5000", "127.1:5000", "[0:0:0:0:0:0:0:1]:5000"])(
     "%s",
     async (host) => {
-      client = createRegistryClient({
+      const client = createRegistryClient({
         registries: [
           { host: "127.0.0.1:5000", plainHttp: true },
           { host: "[::1]:5000", plainHttp: true },

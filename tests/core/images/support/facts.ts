@@ -1,6 +1,6 @@
 import type { EvidenceCache } from "../../../../core/images/evidence-cache.ts";
 import type { ImageFacts } from "../../../../core/images/facts/image-facts.ts";
-import { failure } from "../../../../core/images/registry/http.ts";
+import { failure } from "../../../../core/images/registry/answer.ts";
 import type { Digest, ScanResult, Signature, Verified } from "../../../../core/policy/evidence.ts";
 
 const DIGEST: Digest = `sha256:${"a".repeat(64)}`;
