@@ -20,7 +20,7 @@ export function judgeIdentity(leaf: Certificate, identities: Identities): void {
   if (identities === "any") return;
   const subject = comparable(leaf);
   if (identities.some((identity) => isPartOf(identity, subject))) return;
-  refuse(`a signature by ${quoted(leaf.subjectText)}`, `one by ${identities.map(describe).join(" or ")}`);
+  refuse("a signer that it does not name", `one by ${identities.map(describe).join(" or ")}`);
 }
 
 function comparable({ subject, subjectText }: Certificate): X509Subject {

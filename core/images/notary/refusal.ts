@@ -28,5 +28,5 @@ export function quoted(value: unknown): string {
 /** A time as people compare it: "2026-11-21T15:00:00Z". Never throws, whatever number it is given. */
 export function atTime(ms: number): string {
   const time = new Date(ms);
-  return Number.isNaN(time.getTime()) ? `${ms} ms` : time.toISOString().replace(/\.000Z$/, "Z");
+  return Number.isNaN(time.getTime()) ? `${ms} ms` : time.toISOString().replace(/\.\d+Z$/, "Z");
 }

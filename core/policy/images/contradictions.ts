@@ -11,7 +11,13 @@ export interface Contradiction {
 
 /** Why a policy could never be met, or would not mean what it seems to; none for a sound one. */
 export function contradictions(spec: ImagePolicySpec): readonly Contradiction[] {
-  return [...emptyMatch(spec), ...repeatedAuthorities(spec), ...unknownNames(spec), ...unmeetable(spec)];
+  return [
+    ...emptyMatch(spec),
+    ...repeatedAuthorities(spec),
+    ...idleAuthorities(spec),
+    ...unknownNames(spec),
+    ...unmeetable(spec),
+  ];
 }
 
 function emptyMatch({ match, pods }: ImagePolicySpec): Contradiction[] {
@@ -45,6 +51,15 @@ function materialOf(one: AuthoritySpec): string {
   if ("notary" in one) return JSON.stringify([one.notary.trustRoot, one.notary.identities]);
   const { issuer, issuerPattern, subject, subjectPattern, trustRoot } = one.keyless;
   return JSON.stringify([issuer, issuerPattern, subject, subjectPattern, trustRoot]);
+}
+
+/** A Notary signature signs an image; nobody attests, scans or approves with one. */
+function idleAuthorities({ authorities }: ImagePolicySpec): Contradiction[] {
+  return authorities.flatMap((one, index) =>
+    "notary" in one && one.role !== "release"
+      ? [{ path: ["authorities", index, "role"], message: "expected release: a Notary signature only signs images" }]
+      : [],
+  );
 }
 
 function unknownNames({ authorities, attestations, approvals }: ImagePolicySpec): Contradiction[] {

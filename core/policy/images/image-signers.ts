@@ -1,5 +1,6 @@
 import type { Violation } from "../decision.ts";
 import type { Signature, Verified } from "../evidence.ts";
+import type { Authority } from "./authority.ts";
 import {
   broken,
   complain,
@@ -38,9 +39,14 @@ export function judgeSigners(judged: Judged): Ruling {
   if (counted.counted.length > 0)
     return broken(complain(judged, "IMG_SIGNERS_MISSING", `signed by ${namesOf(counted.counted)} only`, expected));
   const seen = whatWasSeen(judged, found);
-  return broken(
-    complain(judged, seen.code, seen.found, expected, `cosign sign --key <release key> ${pinnedName(judged)}`),
-  );
+  return broken(complain(judged, seen.code, seen.found, expected, signCommand(of, judged)));
+}
+
+/** What would make a signature of the kind that the policy's first authority is recognised by. */
+function signCommand([first]: readonly Authority[], judged: Judged): string {
+  const image = pinnedName(judged);
+  if (first === undefined || "key" in first) return `cosign sign --key <release key> ${image}`;
+  return "notary" in first ? `notation sign ${image}` : `cosign sign ${image}`;
 }
 
 /** A signature counts over this very digest, in the role of signing, and where asked over this very name. */

@@ -75,7 +75,8 @@ const notary = z
   .refine((one) => one.certificates !== undefined || one.signingAuthorities !== undefined, {
     path: ["certificates"],
     message: "expected certificates or signingAuthorities",
-  });
+  })
+  .meta(cel("has(self.certificates) || has(self.signingAuthorities)", "expected certificates or signingAuthorities"));
 
 const spec = z
   .strictObject({
