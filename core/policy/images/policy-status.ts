@@ -64,7 +64,7 @@ function compiledOf(problems: readonly Problem[]): Said {
 function notReady(problems: readonly Problem[], waitsFor: readonly string[]): Said {
   if (problems.length > 0) return { status: "False", reason: "Invalid", message: problemText(problems) };
   const message = shortened(`the set before stays in force until these are mended: ${waitsFor.join(", ")}`);
-  return { status: "False", reason: "Waiting", message };
+  return { status: "False", reason: "OtherInvalid", message };
 }
 
 function problemText(problems: readonly Problem[]): string {

@@ -184,7 +184,7 @@ describe("the status of an object says", () => {
   it("which other object a sound one waits for", () => {
     expect(statusOf([policy("a"), broken], 0)).toMatchObject([
       { status: "True" },
-      { status: "False", reason: "Waiting", message: expect.stringContaining("1.yaml") },
+      { status: "False", reason: "OtherInvalid", message: expect.stringContaining("1.yaml") },
     ]);
   });
 
