@@ -4,6 +4,8 @@
 export const LOG_ENTRIES_LIMIT = 8;
 /** RFC 3161 timestamps of one signature. */
 export const TIMESTAMPS_LIMIT = 8;
+/** Largest RFC 3161 timestamp, in bytes; with its certificates one is about 5 KiB. */
+export const TIMESTAMP_LIMIT_BYTES = 32 * 1024;
 /** Hashes of one inclusion proof: one for each bit of the tree's size. */
 export const PROOF_HASHES_LIMIT = 64;
 /** Largest log entry body, in bytes: a certificate, a signature and hashes. */

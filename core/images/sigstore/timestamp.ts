@@ -1,6 +1,7 @@
 import type { RFC3161Timestamp } from "@sigstore/core";
 import { children, type DerValue, expectTag, explicitTag, readDer, readOid, TAG } from "../../wire/x509/der.ts";
 import { malformed } from "../claims/statement.ts";
+import { TIMESTAMP_LIMIT_BYTES } from "./limits.ts";
 
 /** A time that an authority outside the signer's reach vouches for. */
 export interface TimestampWitness {
@@ -18,12 +19,14 @@ const SIGNATURE_ALGORITHMS: ReadonlySet<string> = new Set([
 
 /**
  * What the library leaves open about a timestamp: that the authority granted it, that one authority signed it, in the
- * structure and with an algorithm the specifications name. Signature, chain and imprint are the library's work.
+ * structure and with an algorithm the specifications name. Signature, chain and imprint are the library's work, which
+ * reads a timestamp after this has found it small and well-formed.
  *
  * @throws {CodedError} DER_INVALID, EVIDENCE_MALFORMED
  * @see RFC 3161 section 2.4.2
  */
-export function checkTimestamp(encoded: Buffer, read: RFC3161Timestamp): TimestampWitness {
+export function checkTimestamp(encoded: Buffer): void {
+  if (encoded.byteLength > TIMESTAMP_LIMIT_BYTES) throw malformed(`its timestamp is of ${encoded.byteLength} bytes`);
   const [statusInfo, token, ...rest] = sequence(readDer(encoded));
   const [status, ...told] = sequence(statusInfo);
   if (!isNumber(status, 0) || told.length > 0 || rest.length > 0) throw malformed("its timestamp was not granted");
@@ -32,6 +35,10 @@ export function checkTimestamp(encoded: Buffer, read: RFC3161Timestamp): Timesta
   const [signedData, ...others] = children(expectTag(content, explicitTag(0)));
   if (others.length > 0) throw malformed("its timestamp is not one");
   checkSignedData(sequence(signedData));
+}
+
+/** Who stamped it, and when, as the token says. @throws {CodedError} EVIDENCE_MALFORMED */
+export function readTimestampWitness(read: RFC3161Timestamp): TimestampWitness {
   const atMs = read.signingTime.getTime();
   if (!Number.isSafeInteger(atMs)) throw malformed("its timestamp has no time");
   return { authority: `${read.signerSerialNumber.toString("hex")} ${read.signerIssuer.toString("hex")}`, atMs };

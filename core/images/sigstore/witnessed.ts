@@ -4,7 +4,7 @@ import { malformed } from "../claims/statement.ts";
 import { loadLibrary, type SigstoreLibrary } from "./library.ts";
 import { checkLogEntry, type LogWitness } from "./log-entry.ts";
 import type { SignedMaterial } from "./material.ts";
-import { checkTimestamp, type TimestampWitness } from "./timestamp.ts";
+import { checkTimestamp, readTimestampWitness, type TimestampWitness } from "./timestamp.ts";
 import { readTrustedRoot, type SigstoreInstance } from "./trusted-root.ts";
 
 /** A trusted root ready to verify with; made once, its certificates are parsed at the first signature. */
@@ -50,15 +50,14 @@ function verifyWitnessed(
     return log === undefined ? [] : [{ entry, log }];
   });
   const logged = known.map(({ entry, log }) => checkLogEntry(entry, log, material, signer));
-  const stamps = material.timestamps.map((encoded) => ({ encoded, read: library.readTimestamp(encoded) }));
-  const stamped = stamps.map(({ encoded, read }) => checkTimestamp(encoded, read));
+  const stamps = material.timestamps.map((encoded) => {
+    checkTimestamp(encoded);
+    return library.readTimestamp(encoded);
+  });
+  const stamped = stamps.map(readTimestampWitness);
   const signedAtMs = enough(instance, logged, stamped, Buffer.isBuffer(signer));
   const vouched = { ...material, entries: known.map(({ entry }) => entry) };
-  library.verify(
-    vouched,
-    stamps.map(({ read }) => read),
-    signer,
-  );
+  library.verify(vouched, stamps, signer);
   return signedAtMs;
 }
 
