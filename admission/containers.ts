@@ -80,6 +80,6 @@ function storedPods({ operation, oldObject, group, kind }: ReviewRequest): PodSp
 
 function limited(images: ImageAt[]): ImageAt[] {
   if (images.length <= IMAGE_LIMIT) return images;
-  const message = `${images.length} images, more than ${IMAGE_LIMIT}`;
+  const message = `found ${images.length} images, expected at most ${IMAGE_LIMIT}`;
   throw new CodedError("POD_TOO_MANY_IMAGES", message, ADMISSION_ERRORS.POD_TOO_MANY_IMAGES.fix);
 }

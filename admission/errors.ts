@@ -28,7 +28,10 @@ export const ADMISSION_ERRORS = {
     means: "whoever asks for a review did not show a certificate that tls.clientCa and tls.clientNames accept",
     fix: "give the API server a client certificate for webhooks (--admission-control-config-file), or drop tls.clientCa",
   },
-  POD_TOO_MANY_IMAGES: { means: "an object names more images than the gate judges", fix: "split the object" },
+  POD_TOO_MANY_IMAGES: {
+    means: "an object names more images than the gate judges",
+    fix: "split it into several objects",
+  },
   SIDECAR_UID_TAKEN: {
     means: "a container runs as the sidecar's own user, so it could read its keys",
     fix: "choose another runAsUser for the container",
@@ -69,6 +72,18 @@ export const ADMISSION_ERRORS = {
     means: "a pod does without the sidecar where the policy refuses that",
     fix: "remove the annotation or field the message names, or set optOut: allowed in the policy",
   },
+  AUDIT_KEY: {
+    means: "the key that signs or verifies the decision log's checkpoints is missing or no Ed25519 key",
+    fix: "name the public key that was written beside the log (decisions.pub), or a copy of it",
+  },
+  AUDIT_CUT: {
+    means: "the decision log ends before its own newest checkpoint: part of it was taken away",
+    fix: "move the folder aside as evidence and start with an empty one; outrider audit verify says what is missing",
+  },
+  AUDIT_UNWRITABLE: {
+    means: "the decision could not be recorded, and the configuration says to refuse then (audit.whenUnwritable)",
+    fix: "free disk space or mend the disk; the gate goes on by itself",
+  },
   REGO_VIOLATION: { means: "a Rego rule of the policy found something", fix: "follow the fix in the message" },
   REGO_FAILED: {
     means: "a Rego rule could not be evaluated; a failing built-in counts, too",
@@ -88,7 +103,7 @@ export const ADMISSION_ERRORS = {
   },
   EVIDENCE_UNKNOWN: {
     means: "a policy that only warns, or that admits what cannot be looked up, could not find out what it asks for",
-    fix: "retry; the message names what did not answer",
+    fix: "retry; the message says what failed",
   },
 } as const;
 

@@ -122,7 +122,8 @@ function parseJson(body: string): unknown {
   try {
     return JSON.parse(body);
   } catch (cause) {
-    const message = `review: not JSON (${cause instanceof Error ? cause.message.slice(0, 100) : "unreadable"})`;
+    const why = cause instanceof Error ? cause.message.slice(0, 100) : "unreadable";
+    const message = `review: expected an AdmissionReview, found text that is not JSON (${why})`;
     throw new CodedError("REVIEW_MALFORMED", message, ADMISSION_ERRORS.REVIEW_MALFORMED.fix, { cause });
   }
 }

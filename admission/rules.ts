@@ -165,7 +165,7 @@ function injectRule(policies: readonly ImagePolicy[]): Pick<Rules, "inject"> {
 /** A namespace whose labels are not known may have any: neither its level nor the policies that select it are known. */
 function unknownRules({ namespace, newPods }: Subject, policies: readonly ImagePolicy[]): Pick<Rules, "unknown"> {
   if (newPods.length === 0 && !policies.some(readsNamespaceLabels)) return {};
-  const message = `namespace ${namespace}: its labels are not known`;
+  const message = `namespace ${namespace}: found nothing about its labels, expected them, as rules are chosen by them`;
   return { unknown: new CodedError("NAMESPACE_UNKNOWN", message, ADMISSION_ERRORS.NAMESPACE_UNKNOWN.fix) };
 }
 

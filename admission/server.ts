@@ -42,6 +42,8 @@ export interface ReviewServerOptions {
   readonly metrics: AdmissionMetrics;
   /** Why the gate is not ready; empty when it is. */
   readonly notReady: () => readonly string[];
+  /** Reviews under way at once; REVIEWS_LIMIT when left out. */
+  readonly reviewsLimit?: number;
   /** Who may ask; anyone when left out. */
   readonly callers?: Callers;
   /** How long it goes on answering once it is told to close, not ready, each connection after its next answer. */
@@ -85,7 +87,7 @@ export async function startReviewServer(options: ReviewServerOptions): Promise<R
   );
   app.setErrorHandler((error, _request, reply) => sendError(reply, error));
   app.setNotFoundHandler(({ method, url }, reply) => {
-    const message = `${method} ${plainText(url)}: there is no such door`;
+    const message = `review: found ${method} ${plainText(url)}, expected POST /validate or POST /mutate`;
     return sendError(reply, new CodedError("REVIEW_NO_DOOR", message, ADMISSION_ERRORS.REVIEW_NO_DOOR.fix));
   });
   for (const door of ["validate", "mutate"] as const) {
@@ -140,7 +142,7 @@ async function handleReview(
   door: Door,
   request: FastifyRequest,
   reply: FastifyReply,
-  { doors, metrics, caller }: ReviewServerOptions & { readonly caller: CallerCheck },
+  { doors, metrics, caller, reviewsLimit = REVIEWS_LIMIT }: ReviewServerOptions & { readonly caller: CallerCheck },
   reviews: BodyBudget & { underWay: number },
 ): Promise<FastifyReply> {
   const signal = AbortSignal.timeout(deadlineOf(request));
@@ -151,9 +153,19 @@ async function handleReview(
     if (request.body instanceof Readable)
       body = await inTime(readReviewBody(request.body, REVIEW_LIMIT_BYTES, reviews), signal);
     if (body.kept === "too large")
-      return unread(reply, body.text, "REVIEW_TOO_LARGE", `over ${REVIEW_LIMIT_BYTES} bytes`);
-    if (body.kept === "too many" || reviews.underWay > REVIEWS_LIMIT)
-      return unread(reply, body.text, "REVIEW_BUSY", "as many reviews are under way as the gate takes");
+      return unread(
+        reply,
+        body.text,
+        "REVIEW_TOO_LARGE",
+        `found a review of more than ${REVIEW_LIMIT_BYTES} bytes, expected less`,
+      );
+    if (body.kept === "too many" || reviews.underWay > reviewsLimit)
+      return unread(
+        reply,
+        body.text,
+        "REVIEW_BUSY",
+        "found as many reviews under way as the gate takes, expected fewer",
+      );
     const parsed = parseReview(body.text);
     const { traceparent } = request.headers;
     return send(reply, await doors[door](parsed, signal, typeof traceparent === "string" ? traceparent : undefined));

@@ -123,9 +123,11 @@ function factsText({ facts }: Part): string | undefined {
   return facts === undefined ? undefined : `${facts.signed}; ${facts.scan}`;
 }
 
+/** Some errors say themselves what they expected; what merely went wrong stood in for an answer. */
 function causeText(cause: Error): string {
   const code = cause instanceof CodedError ? cause.code : "INTERNAL";
-  return `${code}: ${plainText(messageOf(cause), SENTENCE_LIMIT_CHARS)}`;
+  const message = plainText(messageOf(cause), SENTENCE_LIMIT_CHARS);
+  return /\bexpected\b/.test(message) ? `${code}: ${message}` : `${code}: found no answer (${message}), expected one`;
 }
 
 function fixOf(cause: Error): string {

@@ -64,11 +64,12 @@ export async function readReviewBody(stream: Readable, limitBytes: number, budge
  * @throws {CodedError} REVIEW_SLOW
  */
 export function inTime(reading: Promise<ReviewBody>, signal: AbortSignal): Promise<ReviewBody> {
-  const { means, fix } = ADMISSION_ERRORS.REVIEW_SLOW;
+  const { fix } = ADMISSION_ERRORS.REVIEW_SLOW;
+  const message = "review: found only a part of it when its time was up, expected all of it";
   return new Promise((resolve, reject) => {
     const giveUp = () => {
       reading.then((late) => late.release()).catch(() => {}); // what fails now has nobody left to tell
-      reject(new CodedError("REVIEW_SLOW", `review: ${means}`, fix));
+      reject(new CodedError("REVIEW_SLOW", message, fix));
     };
     signal.addEventListener("abort", giveUp, { once: true });
     reading.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));

@@ -24,12 +24,18 @@ export function callerCheck({ clientCa, clientNames }: Callers): CallerCheck {
   return {
     tls: { requestCert: true, rejectUnauthorized: false, ca: readAuthority(clientCa) },
     check: (socket) => {
-      if (!socket.authorized) throw unknownCaller(String(socket.authorizationError ?? "no certificate"));
+      if (!socket.authorized) throw unknownCaller(reasonOf(socket));
       const names = namesOf(socket);
       if (clientNames !== undefined && !clientNames.some((name) => names.includes(name)))
         throw unknownCaller(`a certificate of ${names.map((name) => JSON.stringify(name)).join(", ") || "nobody"}`);
     },
   };
+}
+
+/** Node says of nobody's certificate what it says of one whose issuer it does not know. */
+function reasonOf(socket: TLSSocket): string {
+  const shows = Object.keys(socket.getPeerCertificate()).length > 0;
+  return shows ? `a certificate that does not verify (${socket.authorizationError})` : "no certificate";
 }
 
 function namesOf(socket: TLSSocket): string[] {

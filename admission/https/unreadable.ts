@@ -14,7 +14,11 @@ export function answerUnreadable(error: Error & { readonly code?: string }, sock
     return;
   }
   const { fix } = ADMISSION_ERRORS.REVIEW_MALFORMED;
-  const body = JSON.stringify({ code: "REVIEW_MALFORMED", message: `review: not HTTP (${error.message})`, fix });
+  const body = JSON.stringify({
+    code: "REVIEW_MALFORMED",
+    message: `review: expected an HTTP request, found something else (${error.message})`,
+    fix,
+  });
   const head = [
     `HTTP/1.1 ${STATUS[error.code ?? ""] ?? "400 Bad Request"}`,
     "content-type: application/json",

@@ -52,7 +52,8 @@ export function createRego(options: RegoOptions = {}): RegoRunner & Closable {
   let last: Promise<unknown> = Promise.resolve();
   let waiting = 0;
   const evaluate = async (library: string, entrypoint: string, input: object, signal: AbortSignal) => {
-    if (signal.aborted) throw regoError("REGO_TIMEOUT", library, "the review's time was up before it could run");
+    if (signal.aborted)
+      throw regoError("REGO_TIMEOUT", library, "found the review's time up before it could run, expected time for it");
     if (thread === undefined || thread.dead) thread = await RegoThread.start(file);
     return readFindings(library, await thread.evaluate(library, entrypoint, input, deadlineMs));
   };
@@ -60,14 +61,19 @@ export function createRego(options: RegoOptions = {}): RegoRunner & Closable {
     run: async (library, input, signal) => {
       const entrypoint = Object.hasOwn(rules, library) ? rules[library] : undefined;
       if (entrypoint === undefined) {
-        throw regoError("REGO_UNKNOWN_RULE", library, `no such rule; there are ${Object.keys(rules).join(", ")}`);
+        throw regoError(
+          "REGO_UNKNOWN_RULE",
+          library,
+          `found no such rule, expected one of ${Object.keys(rules).join(", ")}`,
+        );
       }
-      if (waiting >= REGO_QUEUE_LIMIT) throw regoError("REGO_TIMEOUT", library, `${waiting} runs are waiting already`);
+      if (waiting >= REGO_QUEUE_LIMIT)
+        throw regoError("REGO_TIMEOUT", library, `found ${waiting} runs waiting already, expected fewer`);
       waiting++;
       const run = last.then(() => evaluate(library, entrypoint, input, signal));
       last = run.catch(() => {}).finally(() => waiting--);
       return beforeAbort(run, signal, () =>
-        regoError("REGO_TIMEOUT", library, "not finished within the review's time"),
+        regoError("REGO_TIMEOUT", library, "found it running still when the review's time was up, expected its end"),
       );
     },
     close: async () => {
@@ -114,7 +120,11 @@ class RegoThread {
     const missing = reply.type === "loaded" ? reply.missing : [];
     if (missing.length === 0) return thread;
     await thread.kill();
-    throw regoError("REGO_BUILTIN_MISSING", file, `it calls ${missing.join(", ")}`);
+    throw regoError(
+      "REGO_BUILTIN_MISSING",
+      file,
+      `found calls of ${missing.join(", ")}, expected built-ins that the runtime has`,
+    );
   }
 
   async evaluate(library: string, entrypoint: string, input: object, deadlineMs: number): Promise<unknown> {
@@ -143,7 +153,7 @@ class RegoThread {
     const onError = (error: unknown) => reject(regoError("REGO_FAILED", what, asError(error).message, error));
     const onExit = () => reject(regoError("REGO_FAILED", what, "its thread ended"));
     const timer = setTimeout(() => {
-      reject(regoError("REGO_TIMEOUT", what, `stopped after ${deadlineMs} ms`));
+      reject(regoError("REGO_TIMEOUT", what, `found it running still after ${deadlineMs} ms, expected its end`));
       void this.kill();
     }, deadlineMs);
     worker.on("message", onMessage).on("error", onError).on("exit", onExit);

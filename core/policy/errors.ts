@@ -141,7 +141,7 @@ export const POLICY_ERRORS = {
   },
   IMG_VERSION: {
     means: "the image's tag names no version, or one below the least that the policy admits",
-    fix: "deploy a version that the policy admits, named by its tag: name:1.4.2@sha256:…",
+    fix: "deploy a version that the policy admits, named by its tag: name:<version>@sha256:…",
   },
   IMG_NOT_GATHERED: {
     means: "a policy asks for evidence that nobody looked for",

@@ -62,7 +62,7 @@ describe("outrider check", () => {
     );
     const { code, stdout } = await check([file("mixed.yaml", pod(shop.images.good), bad)]);
     const digest = /@(sha256:[0-9a-f]{64})/.exec(stdout)?.[1];
-    expect(stdout.split("\n").slice(0, 12)).toEqual([
+    expect(stdout.split("\n").slice(0, 13)).toEqual([
       "refused  Pod shop/bad  (1 of 2 images pass)",
       "",
       `  deny      spec.initContainers[0].image  ${shop.images.unsigned}`,
@@ -72,8 +72,9 @@ describe("outrider check", () => {
       "            not signed; scan: attestation by acme-scanner, 2 h old",
       "  deny      spec                          pod security baseline",
       "            PSS_HOST_NAMESPACE: spec.hostPID: found hostPID: true, expected the host's namespaces not shared",
-      "            fix: remove the field",
+      "            fix: remove hostPID",
       "            rule: Pod Security baseline (ImagePolicy production)",
+      "            in the standard's words: host namespaces (hostPID=true)",
       `  allow     spec.containers[0].image      ${shop.images.good}`,
     ]);
     expect(stdout.indexOf("refused")).toBeLessThan(stdout.indexOf("admitted"));

@@ -1,7 +1,17 @@
 import { formatDuration } from "../../base/duration.ts";
 import type { Violation } from "../decision.ts";
 import type { Finding, ScanResult } from "../evidence.ts";
-import { broken, complain, digestOf, excused, type Judged, type Ruling, runsHere, SILENT } from "./image-judged.ts";
+import {
+  broken,
+  complain,
+  digestOf,
+  excused,
+  type Judged,
+  pinnedName,
+  type Ruling,
+  runsHere,
+  SILENT,
+} from "./image-judged.ts";
 import { describeAge } from "./image-words.ts";
 import { CLOCK_SKEW_MS } from "./quorum.ts";
 
@@ -18,11 +28,12 @@ export function judgeScan(judged: Judged): Ruling {
   if (rule === undefined || digestOf(judged) === undefined) return SILENT;
   const expected = `a scan not older than ${formatDuration(rule.maxAge)}`;
   if (evidence.scan.kind === "failed") return unscannedButRunning(judged, expected);
-  if (evidence.scan.kind === "absent") return broken(complain(judged, "IMG_UNSCANNED", evidence.scan.why, expected));
+  if (evidence.scan.kind === "absent")
+    return broken(complain(judged, "IMG_UNSCANNED", evidence.scan.why, expected, rescan(judged)));
   const scan = evidence.scan.value;
   if (scan.digest !== digestOf(judged)) {
     const found = `a scan of another image, ${scan.digest}`;
-    return broken(complain(judged, "IMG_UNSCANNED", found, "a scan of this digest"));
+    return broken(complain(judged, "IMG_UNSCANNED", found, "a scan of this digest", rescan(judged)));
   }
   const findings = judgeFindings(judged, scan);
   const age = judgeAge(judged, scan, rule.maxAge);
@@ -50,7 +61,7 @@ function judgeAge(judged: Judged, scan: ScanResult, maxAgeMs: number): Violation
   const late = ageMs < -CLOCK_SKEW_MS || ageMs > maxAgeMs;
   const found = `${scan.source}, ${late ? describeAge(ageMs) : `its database ${describeAge(databaseAgeMs)}`}`;
   const expected = `a scan${late ? "" : " and a database"} not older than ${formatDuration(maxAgeMs)}`;
-  return complain(judged, "IMG_SCAN_STALE", found, expected);
+  return complain(judged, "IMG_SCAN_STALE", found, expected, rescan(judged));
 }
 
 function hasGrace(judged: Judged, scan: ScanResult): boolean {
@@ -61,6 +72,10 @@ function hasGrace(judged: Judged, scan: ScanResult): boolean {
 function inGrace(judged: Judged, { found, expected }: Violation): Violation {
   const grace = formatDuration(judged.policy.spec.scan?.grace ?? 0);
   return complain(judged, "IMG_SCAN_GRACE", found, `${expected}, or for what runs here at most ${grace} more`);
+}
+
+function rescan(judged: Judged): string {
+  return `scan it and attest the result: outrider scan ${pinnedName(judged)} --attest`;
 }
 
 function judgeFindings(judged: Judged, scan: ScanResult): Violation[] {

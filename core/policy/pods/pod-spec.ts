@@ -1,5 +1,6 @@
 import { CodedError } from "../../base/errors.ts";
 import { shownJson } from "../../base/shown-json.ts";
+import { POLICY_ERRORS } from "../errors.ts";
 
 /** A JSON object whose shape nobody checked. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -126,5 +127,5 @@ const SHOWN_CHARS = 60;
 
 export function malformed(path: string, expected: string, found: unknown): CodedError {
   const message = `${path}: expected ${expected}, found ${shownJson(found, SHOWN_CHARS)}`;
-  return new CodedError("POD_MALFORMED", message, "correct the object");
+  return new CodedError("POD_MALFORMED", message, POLICY_ERRORS.POD_MALFORMED.fix);
 }

@@ -7,7 +7,7 @@ import { type Caller, createCaller, expectAnswered, sendBytes, uidIn } from "../
 import { openShop, pod, requestFor, type Shop, startWebhook, type Webhook } from "../support/webhook.ts";
 
 /** Of each property; more of them find more. */
-const RUNS = Number(process.env["OUTRIDER_RUNS"] ?? 200);
+const RUNS = Number(process.env["OUTRIDER_RUNS"] ?? 100);
 
 const DEADLINE_MS = 60_000 + RUNS * 100;
 

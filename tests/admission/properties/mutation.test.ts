@@ -66,7 +66,7 @@ const annotations = fc
       "outrider.dev/sidecar-cpu-request",
       "outrider.dev/inject",
     ),
-    fc.constantFrom("true", "false", "1", "100m"),
+    fc.constantFrom("true", "disabled", "1", "100m"),
   )
   .map((all) =>
     Object.fromEntries(Object.entries(all).filter(([name, value]) => !name.includes("cpu") || /^\d/.test(value))),

@@ -6,6 +6,9 @@ import { Agent, request } from "undici";
 import type { Closable } from "../../../core/base/lifecycle.ts";
 import type { Webhook } from "./webhook.ts";
 
+/** A webhook by its address, `ca.pem` in its folder. */
+export type Where = Pick<Webhook, "folder" | "url">;
+
 /** One request as its sender likes it. */
 export interface RawCall {
   readonly path: string;
@@ -27,7 +30,7 @@ export interface Caller extends Closable {
 const DEADLINE_MS = 20_000;
 
 /** Calls a webhook over TLS with its own anchors. */
-export function createCaller({ folder, url }: Webhook): Caller {
+export function createCaller({ folder, url }: Where): Caller {
   const agent = new Agent({ connect: { ca: readFileSync(join(folder, "ca.pem"), "utf8") } });
   return {
     call: async ({ path, method = "POST", headers = { "content-type": "application/json" }, body }) => {
@@ -41,7 +44,7 @@ export function createCaller({ folder, url }: Webhook): Caller {
 }
 
 /** Bytes as they are, whether or not they are HTTP: the first answer to them, read until the webhook closes. */
-export function sendBytes({ folder, url }: Webhook, bytes: string): Promise<RawAnswer> {
+export function sendBytes({ folder, url }: Where, bytes: string): Promise<RawAnswer> {
   const { hostname: host, port } = new URL(url);
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port: Number(port), ca: readFileSync(join(folder, "ca.pem"), "utf8") });

@@ -23,7 +23,13 @@ export function hostNamespaces({ at, pod }: PodView): Finding | undefined {
   return {
     reason: "host namespaces",
     detail: shared.map((name) => `${name}=true`).join(", "),
-    breaches: shared.map((name) => ({ code: "PSS_HOST_NAMESPACE", setter: pod, at: [name], value: at.spec[name] })),
+    breaches: shared.map((name) => ({
+      code: "PSS_HOST_NAMESPACE",
+      setter: pod,
+      at: [name],
+      value: at.spec[name],
+      fix: `remove ${name}`,
+    })),
   };
 }
 

@@ -7,6 +7,7 @@ import {
   isFalse,
   quoted,
   settersText,
+  shown,
   valuesOf,
 } from "./finding.ts";
 import { hasUserNamespace, isWindows, type PodView, partOf, type Setter } from "./view.ts";
@@ -131,7 +132,7 @@ function added(view: PodView, setter: Setter, allowed: readonly string[]): reado
   if (!Array.isArray(add)) return [{ ...breach, at, value: add }];
   return add.flatMap((value, index) => {
     if (allowed.includes(value)) return [];
-    return [{ ...breach, at: [...at, index], value }];
+    return [{ ...breach, at: [...at, index], value, fix: `remove ${shown(value)} from capabilities.add` }];
   });
 }
 

@@ -56,9 +56,11 @@ export function seccomp(view: PodView): Finding | undefined {
   return set.length === 0 ? undefined : { reason: "seccompProfile", detail: seccompText(set), breaches: set };
 }
 
+const NAME_PROFILE = "set seccompProfile.type: RuntimeDefault";
+
 /** The restricted level wants a profile to be named. */
 export function seccompRequired(view: PodView): Finding | undefined {
-  const set = profileBreaches(view, "seccompProfile", "PSS_SECCOMP");
+  const set = profileBreaches(view, "seccompProfile", "PSS_SECCOMP").map((one) => ({ ...one, fix: NAME_PROFILE }));
   const unset = unprofiled(view);
   if (set.length + unset.length === 0) return undefined;
   const wanted = 'must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost"';
@@ -125,7 +127,14 @@ function seLinuxBreaches(view: PodView, setter: Setter, types: readonly string[]
     const value = options[name];
     return !isUnset(value) && !(name === "type" && types.includes(value as string));
   });
-  return wrong.map((name) => ({ code: "PSS_SELINUX", setter, at: [...at, name], value: options[name] }));
+  return wrong.map((name) => ({
+    code: "PSS_SELINUX",
+    setter,
+    at: [...at, name],
+    value: options[name],
+    expected: name === "type" ? `${types.join(", ")} or none` : `no ${name}`,
+    fix: `remove seLinuxOptions.${name}`,
+  }));
 }
 
 function annotationsOf({ at }: PodView): JsonObject {
