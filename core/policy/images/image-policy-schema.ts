@@ -32,7 +32,7 @@ const match = z.strictObject({
   images: globs.default([]).describe("Globs by path segment over host/repository; none only where spec.pods is given."),
   namespaces: namespaces.optional().describe("Exact namespaces. Absent, with no namespaceSelector: every namespace."),
   namespaceSelector: selectorField.optional().describe("Namespaces by their labels. With namespaces: both must match."),
-  labels: selectorField.optional().describe("Pods by their labels. Absent: every pod."),
+  labels: selectorField.optional().describe("Pods by their own labels, which their authors choose. Absent: every pod."),
 });
 
 const signatures = z.strictObject({
@@ -89,7 +89,9 @@ const scan = z.strictObject({
   onlyFixable: z.boolean().default(false).describe("Count only findings that a newer package mends."),
   grace: ageField
     .optional()
-    .describe("How much older the scan of a digest that runs in the namespace may be; its look-up may fail, too."),
+    .describe(
+      "How much older the scan of a digest that runs in the namespace may be; while it runs, its look-up may also fail.",
+    ),
 });
 
 const pods = z.strictObject({
@@ -119,13 +121,6 @@ const pods = z.strictObject({
     .enum(["allowed", "refused"])
     .default("allowed")
     .describe("Whether a pod may do without the sidecar: by annotation, or because it runs on the host's network."),
-});
-
-const registry = z.strictObject({
-  tagFromHistory: z
-    .boolean()
-    .default(false)
-    .describe("While a registry does not answer, take a tag for the digest that it last named here."),
 });
 
 const modeRule = z
@@ -173,7 +168,7 @@ const spec = z.strictObject({
     .enum(["deny", "allow-audited"])
     .default("deny")
     .describe(
-      "What an image whose evidence could not be looked up is: refused, or admitted with a warning and an audit record.",
+      "What an image is whose evidence cannot be looked up: refused, or admitted with a warning and an audit record. With allow-audited, whoever can make a registry fail can run any image of it.",
     ),
   authorities: z
     .array(authoritySchema)
@@ -193,13 +188,14 @@ const spec = z.strictObject({
     .array(minimumVersion)
     .max(GLOBS_PER_POLICY)
     .default([])
-    .describe("The least versions that may run, by tag."),
+    .describe(
+      "The least versions that may run, by tag. Who writes a digest beside the tag vouches for the two himself.",
+    ),
   scan: scan.optional().describe("What a vulnerability scan of the image must say."),
   pinDigests: z
     .boolean()
     .default(true)
     .describe("Images must be named by digest; Pods get it written in when they are created."),
-  registry: registry.optional().describe("How registries may be asked."),
   pods: pods.optional().describe("What the pod itself must meet, whichever its images."),
 });
 
