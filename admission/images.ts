@@ -4,6 +4,7 @@ import { type FactStore, type FactStoreStats, openFactStore } from "../core/imag
 import { createTagCache } from "../core/images/cache/tag-cache.ts";
 import { collectImageEvidence, type EvidenceDeps } from "../core/images/evidence.ts";
 import { createEvidenceCache, type EvidenceCacheStats } from "../core/images/evidence-cache.ts";
+import type { TrafficStats } from "../core/images/registry/traffic/traffic.ts";
 import { createRegistryClient } from "../core/images/registry-client.ts";
 import { createVerifierPool, type VerifierStats } from "../core/images/workers/pool.ts";
 import { createInThreadVerifier } from "../core/images/workers/verifier.ts";
@@ -33,6 +34,7 @@ export interface ImageSourceStats {
   readonly cache: EvidenceCacheStats & { readonly bytes: number };
   readonly store: FactStoreStats;
   readonly verifier: VerifierStats;
+  readonly registries: TrafficStats;
 }
 
 /**
@@ -55,7 +57,12 @@ export function createImageSource(options: ImageSourceOptions): ImageSource {
     ...(wantScan === undefined ? {} : { wantScan }),
     get stats() {
       const { stats, bytes } = cache;
-      return { cache: { ...stats, bytes }, store: store?.stats ?? NO_STORE, verifier: pool?.stats ?? NO_THREADS };
+      return {
+        cache: { ...stats, bytes },
+        store: store?.stats ?? NO_STORE,
+        verifier: pool?.stats ?? NO_THREADS,
+        registries: registry.stats,
+      };
     },
     close: async () => {
       await Promise.all([registry.close(), verifier.close()]);

@@ -57,6 +57,13 @@ export const ADMISSION_METRICS = {
     unit: "1",
     labels: [],
   }),
+  registryRequests: metric({
+    name: "outrider_admission_registry_requests_total",
+    help: "Requests to registries, by outcome: answered, failed, or not sent (paused, circuit_open, busy).",
+    type: "counter",
+    unit: "1",
+    labels: ["outcome"],
+  }),
   verifications: metric({
     name: "outrider_admission_verifications_total",
     help: "Signatures and attestations looked at, by outcome: verified (whatever they were worth) or failed (could not find out).",

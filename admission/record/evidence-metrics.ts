@@ -16,6 +16,10 @@ export function addEvidenceMetrics(registry: Registry, read: () => ImageSourceSt
   counter(registry, ADMISSION_METRICS.evidenceEvictions, undefined, () => ({ all: read().cache.evictions }));
   counter(registry, ADMISSION_METRICS.evidenceDropped, undefined, () => ({ all: read().store.dropped }));
   counter(registry, ADMISSION_METRICS.evidenceDiskErrors, undefined, () => ({ all: read().store.errors }));
+  counter(registry, ADMISSION_METRICS.registryRequests, "outcome", () => {
+    const { circuitOpen, ...others } = read().registries;
+    return { ...others, circuit_open: circuitOpen };
+  });
   counter(registry, ADMISSION_METRICS.verifications, "outcome", () => {
     const { verified, failed } = read().verifier;
     return { verified, failed };

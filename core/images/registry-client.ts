@@ -14,7 +14,7 @@ import { refuseAmbiguous } from "./registry/image-manifest.ts";
 import { evidenceFrom, type MirrorParts, manifestByDigest, manifestByTag } from "./registry/mirrors.ts";
 import { fetchBlob, fetchFallback, fetchManifest, fetchReferrers, type OriginParts } from "./registry/origin.ts";
 import type { TagHistory } from "./registry/tag-history.ts";
-import { createTraffic, type Sleep } from "./registry/traffic/traffic.ts";
+import { createTraffic, type Sleep, type TrafficStats } from "./registry/traffic/traffic.ts";
 import { createSocketTransport, type Transport } from "./registry/transport.ts";
 
 export interface RegistryClientOptions {
@@ -57,6 +57,8 @@ export interface RegistryClient {
   ): Promise<Uint8Array | undefined>;
   /** What refers to a digest: by the referrers API, and by its fallback tag where there is no API or an empty list. */
   referrers(repository: Repository, digest: Digest, signal: AbortSignal): Promise<Listing>;
+  /** Requests since the start, to all registries. */
+  readonly stats: TrafficStats;
   /** The same client, its connections and its limits, with these credentials before its own: a pod's pull secrets. */
   withKeyring(keyring: Keyring): RegistryClient;
   close(): Promise<void>;
@@ -71,11 +73,11 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
   const deadline = requestDeadlineMs === undefined ? {} : { requestDeadlineMs };
   const http = createRegistryHttp({ hosts, transport, traffic, ...deadline });
   const auth = createRegistryAuth({ http, hosts, clock, ...(helpers === undefined ? {} : { helpers }), ...deadline });
-  const parts = { hosts, http, auth, ...(history === undefined ? {} : { history }) };
+  const parts = { hosts, http, auth, stats: traffic.stats, ...(history === undefined ? {} : { history }) };
   return clientFor(parts, joinKeyrings([configuredKeyring(registries), options.keyring ?? createKeyring([])]));
 }
 
-type ClientParts = OriginParts & MirrorParts;
+type ClientParts = OriginParts & MirrorParts & { readonly stats: TrafficStats };
 
 function clientFor(parts: ClientParts, keyring: Keyring): RegistryClient {
   const visitor = (repository: Repository) => ({ repository, keyring });
@@ -101,6 +103,7 @@ function clientFor(parts: ClientParts, keyring: Keyring): RegistryClient {
       const look = (at: Repository, within: AbortSignal) => listReferrers(parts, visitor(at), digest, within);
       return (await evidenceFrom(repository, look, parts, signal)) ?? { descriptors: [], truncated: false };
     },
+    stats: parts.stats,
     withKeyring: (first) => clientFor(parts, joinKeyrings([first, keyring])),
     close: () => parts.http.close(),
   };

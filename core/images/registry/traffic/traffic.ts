@@ -51,8 +51,22 @@ export interface Journey {
  * Every wait ends with the caller's signal, and the refusal names what was waited for.
  */
 export interface Traffic {
+  readonly stats: TrafficStats;
   /** @throws {CodedError} REGISTRY_RATE_LIMITED, REGISTRY_CIRCUIT_OPEN, REGISTRY_BUSY, and what `exchange` throws */
   send(journey: Journey, exchange: () => Promise<Answer>): Promise<Answer>;
+}
+
+/** Requests since the start, by what became of them; one that is sent several times counts once. */
+export interface TrafficStats {
+  readonly answered: number;
+  /** No whole answer, or not in time. */
+  readonly failed: number;
+  /** Not sent, or given up, because the registry asked to be left alone. */
+  readonly paused: number;
+  /** Not sent, because the registry failed too often. */
+  readonly circuitOpen: number;
+  /** Not sent, because the line was full. */
+  readonly busy: number;
 }
 
 interface Host {
@@ -74,22 +88,42 @@ export function createTraffic(options: TrafficOptions): Traffic {
   const rules: Rules = { clock, sleep, slowMs: Math.min(BREAKER_SLOW_MS, 0.9 * requestDeadlineMs) };
   const hosts = new Map<string, Host>();
   const hostOf = (name: string): Host => {
-    const host = hosts.get(name) ?? {
-      turns: createTurns(concurrency?.(name) ?? REQUESTS_PER_REGISTRY, REQUESTS_WAITING),
-      breaker: createBreaker({
-        failures: BREAKER_FAILURES,
-        openMs: BREAKER_OPEN_MS,
-        openLimitMs: BREAKER_OPEN_LIMIT_MS,
-        clock,
-      }),
-      pausedUntilMs: 0,
-    };
+    const host = hosts.get(name) ?? newHost(concurrency?.(name) ?? REQUESTS_PER_REGISTRY, clock);
     hosts.delete(name);
     hosts.set(name, host);
     forgetIdle(hosts);
     return host;
   };
-  return { send: (journey, exchange) => send(hostOf(journey.host), journey, exchange, rules) };
+  const stats = { answered: 0, failed: 0, paused: 0, circuitOpen: 0, busy: 0 };
+  return {
+    stats,
+    send: async (journey, exchange) => {
+      try {
+        const answer = await send(hostOf(journey.host), journey, exchange, rules);
+        stats.answered++;
+        return answer;
+      } catch (thrown) {
+        stats[outcomeOf(thrown)]++;
+        throw thrown;
+      }
+    },
+  };
+}
+
+function newHost(atOnce: number, clock: Clock): Host {
+  const [failures, openMs, openLimitMs] = [BREAKER_FAILURES, BREAKER_OPEN_MS, BREAKER_OPEN_LIMIT_MS];
+  return {
+    turns: createTurns(atOnce, REQUESTS_WAITING),
+    breaker: createBreaker({ failures, openMs, openLimitMs, clock }),
+    pausedUntilMs: 0,
+  };
+}
+
+function outcomeOf(thrown: unknown): Exclude<keyof TrafficStats, "answered"> {
+  const code = thrown instanceof CodedError ? thrown.code : "";
+  if (code === "REGISTRY_RATE_LIMITED") return "paused";
+  if (code === "REGISTRY_CIRCUIT_OPEN") return "circuitOpen";
+  return code === "REGISTRY_BUSY" ? "busy" : "failed";
 }
 
 async function send(host: Host, journey: Journey, exchange: () => Promise<Answer>, rules: Rules): Promise<Answer> {
@@ -98,7 +132,7 @@ async function send(host: Host, journey: Journey, exchange: () => Promise<Answer
     const answer = await ask(host, journey, exchange, rules);
     const pauseMs = pauseAsked(answer, attempt, rules.clock());
     if (pauseMs === undefined) return answer;
-    host.pausedUntilMs = rules.clock() + Math.min(pauseMs, PAUSE_LIMIT_MS);
+    host.pausedUntilMs = Math.max(host.pausedUntilMs, rules.clock() + Math.min(pauseMs, PAUSE_LIMIT_MS));
     if (attempt === RETRIES_PER_REQUEST) throw rateLimited(host, journey, `${answer.status} again and again`);
   }
 }

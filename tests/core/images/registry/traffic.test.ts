@@ -139,6 +139,18 @@ describe("a registry that asks to be left alone", () => {
   });
 });
 
+it("every request is counted by what became of it", async () => {
+  const one = client({ registries: [{ host: HOST, concurrency: 1 }] });
+  await outcome(one);
+  registry.inject(on(/manifests/, reset()));
+  for (let n = 0; n < BREAKER_FAILURES + 2; n++) await outcome(one);
+  nowMs += BREAKER_OPEN_MS;
+  registry.calm();
+  registry.inject(on(/manifests/, tooManyRequests("60")));
+  for (let n = 0; n < 3; n++) await outcome(one);
+  expect(one.stats).toEqual({ answered: 1, failed: BREAKER_FAILURES, circuitOpen: 2, paused: 3, busy: 0 });
+});
+
 describe("a Retry-After", () => {
   it.each([
     ["0", 0],
