@@ -174,8 +174,6 @@ export function createSigstore() {
   };
 }
 
-export type TestSigstore = ReturnType<typeof createSigstore>;
-
 export function bundleArtifact(bundle: JsonRecord): Discovered<Artifact> {
   return { kind: "bundle", bytes: Buffer.from(JSON.stringify(bundle)) } as unknown as Discovered<Artifact>;
 }
