@@ -162,7 +162,8 @@ describe("a body that dawdles", () => {
 describe("the gate's numbers", () => {
   it("are of so many namespaces and no more, whoever asks", async () => {
     const metrics = createMetrics(() => 0);
-    const verdict = (namespace: string) => ({ subject: { namespace }, parts: [] }) as unknown as Verdict;
+    const verdict = (namespace: string) =>
+      ({ subject: { namespace, images: [] }, rules: { stored: new Set() }, parts: [] }) as unknown as Verdict;
     for (let n = 0; n < NAMESPACES_COUNTED + 100; n++) metrics.reviewed("validate", verdict(`ns-${n}`), 0);
     const lines = (await metrics.registry.metrics()).split("\n").filter((line) => line.includes("reviews_total{"));
     expect(lines).toHaveLength(NAMESPACES_COUNTED + 1);
