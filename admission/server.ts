@@ -76,9 +76,9 @@ export async function startReviewServer(options: ReviewServerOptions): Promise<R
       return https;
     },
   });
-  app.addHook("onRequest", (_request, reply, done) => {
+  app.addHook("onSend", (_request, reply, payload, done) => {
     if (draining) reply.header("connection", "close");
-    done();
+    done(null, payload);
   });
   const reviews = { underWay: 0, held: 0 };
   app.removeAllContentTypeParsers();

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ApiServer } from "../../../core/cluster/api-server/api-server.ts";
 import { connectApiServer } from "../../../core/cluster/api-server/connect.ts";
-import { testAuthority } from "./certificates.ts";
+import { testAuthority } from "../../support/test-authority.ts";
 import { eventually, ownAddress, type Program, startProgram } from "./program.ts";
 
 const READY_MS = 60_000;

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { DecisionRecord } from "../../../admission/record/decision-log.ts";
+import type { DecisionRecord } from "../../../admission/record/decision-record.ts";
 import { ROOT } from "../../support/sources.ts";
 import type { Cluster } from "./api-server.ts";
 import { eventually, must, ownAddress, type Program, startProgram } from "./program.ts";
@@ -80,7 +80,7 @@ export function prepareGate(options: GateOptions): Gate {
     decisions: () =>
       readFileSync(join(folder, "state/decisions.log"), "utf8")
         .split("\n")
-        .filter((line) => line !== "")
+        .filter((line) => line.includes('"uid":')) // a checkpoint has none
         .map((line) => JSON.parse(line) as DecisionRecord),
     output: () => program?.output() ?? "",
   };

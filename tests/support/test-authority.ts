@@ -1,4 +1,4 @@
-import { x509 } from "../../core/identity/certificates.ts";
+import { x509 } from "../core/identity/certificates.ts";
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const HOUR_MS = 3_600_000;
