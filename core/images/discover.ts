@@ -1,4 +1,4 @@
-import { asError } from "../base/errors.ts";
+import { asError, CodedError } from "../base/errors.ts";
 import type { Digest, Discovered } from "../policy/evidence.ts";
 import type { Artifact, ReceivedAs } from "./claims/artifact.ts";
 import { artifactOf, dedupe, type EvidenceLayer, evidenceLayers, type Note, withinBudget } from "./discovery/layers.ts";
@@ -28,7 +28,7 @@ interface Target {
 
 /**
  * Looks in every place where signatures and attestations of a digest are kept: the referrers API or, where a registry
- * has none, its fallback tag; and cosign's `.sig` and `.att` tags.
+ * has none or lists none, its fallback tag; and cosign's `.sig`, `.att` and `.sbom` tags.
  *
  * @see distribution-spec "Unavailable Referrers API"; sigstore/cosign specs/SIGNATURE_SPEC.md "Discovery"
  */
@@ -40,8 +40,23 @@ export async function discoverArtifacts(target: Target): Promise<Discovery> {
     tolerate(log, [], () => tagLayers(target, `${tag}.sig`, log)),
     tolerate(log, [], () => tagLayers(target, `${tag}.att`, log)),
   ]);
-  const layers = dedupe([...referred, ...signed, ...attested]);
-  return { artifacts: await readLayers(target, withinBudget(layers, noteIn(log)), log), ...log };
+  const layers = withinBudget(dedupe([...referred, ...signed, ...attested]), noteIn(log));
+  const attests = layers.some(({ kind }) => kind === "envelope" || kind === "bundle");
+  const [artifacts] = await Promise.all([
+    readLayers(target, layers, log),
+    attests ? undefined : noteSbom(target, `${tag}.sbom`, log),
+  ]);
+  return { artifacts, ...log };
+}
+
+/**
+ * An SBOM as cosign attached it before attestations is nobody's word, so it is no evidence and its look-up no failure.
+ * It is told because its owner may well believe that it counts.
+ * @see sigstore/cosign specs/SBOM_SPEC.md
+ */
+async function noteSbom({ client, repository, signal }: Target, tag: string, log: Log): Promise<void> {
+  const manifest = await client.attached(repository, tag, signal).catch(() => undefined);
+  if (manifest !== undefined) log.notes.push("an SBOM under the .sbom tag, which nobody signed");
 }
 
 interface Log {
@@ -56,7 +71,7 @@ function noteIn(log: Log): Note {
 async function referrerLayers(target: Target, log: Log): Promise<EvidenceLayer[]> {
   const descriptors = await referrerDescriptors(target, log);
   const manifests = await mapBounded(descriptors.filter(holdsLayers), (descriptor) =>
-    tolerate(log, undefined, () => target.client.attached(target.repository, descriptor.digest, target.signal)),
+    tolerate(log, undefined, () => readReferrer(target, descriptor, log)),
   );
   return manifests.flatMap((manifest) => {
     if (manifest?.kind !== "image") return [];
@@ -64,6 +79,19 @@ async function referrerLayers(target: Target, log: Log): Promise<EvidenceLayer[]
     log.notes.push("a referrer whose subject is another image");
     return [];
   });
+}
+
+/** What these very bytes are: anybody may attach such a thing, and it must not keep the rest from being found out. */
+const UNREADABLE: readonly string[] = ["REGISTRY_MALFORMED", "REGISTRY_SCHEMA_1", "REGISTRY_AMBIGUOUS_INDEX"];
+
+async function readReferrer(target: Target, { digest }: Descriptor, log: Log): Promise<Manifest | undefined> {
+  try {
+    return await target.client.attached(target.repository, digest, target.signal);
+  } catch (thrown) {
+    if (!(thrown instanceof CodedError) || !UNREADABLE.includes(thrown.code)) throw thrown;
+    log.notes.push("a referrer that cannot be read");
+    return undefined;
+  }
 }
 
 async function referrerDescriptors(target: Target, log: Log): Promise<readonly Descriptor[]> {

@@ -25,7 +25,8 @@ let good: PushedImage;
 
 beforeAll(async () => {
   registry = await startFaultyRegistry();
-  client = createRegistryClient({ registries: [{ host: registry.host, plainHttp: true }] });
+  const registries = [{ host: registry.host, plainHttp: true }];
+  client = createRegistryClient({ registries, transport: registry.transport });
   policy = imagePolicy({
     match: { images: ["**"] },
     authorities: [

@@ -132,6 +132,29 @@ describe("what is attached to an image is handed out", () => {
   });
 });
 
+describe("an SBOM under cosign's tag", () => {
+  const SPDX = "text/spdx+json";
+  it("is told and is no evidence, since nobody signed it", async () => {
+    const image = await push();
+    await attach(image, { mediaType: SPDX }, "sbom");
+    expect(await discover(image)).toEqual({
+      artifacts: [],
+      notes: ["an SBOM under the .sbom tag, which nobody signed"],
+      failures: [],
+    });
+  });
+
+  it("is not asked for beside an attestation, and its look-up is no failure", async () => {
+    const image = await push();
+    registry.inject(on(/\.sbom/, status(500)));
+    expect((await discover(image)).failures).toEqual([]);
+    await attach(image, { mediaType: DSSE_ENVELOPE }, "att");
+    registry.calm();
+    await discover(image);
+    expect(registry.requests.filter(({ url }) => url.endsWith(".sbom"))).toEqual([]);
+  });
+});
+
 const BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json";
 /** Pushes a bundle as a registry without the referrers API keeps it: under the fallback tag. */
 async function attachUnderTag(image: PushedImage, artifactType?: string): Promise<void> {
@@ -219,6 +242,18 @@ describe("referrers are not found", () => {
       subject,
     } as never);
     expect(await discover(image)).toEqual({ artifacts: [], notes: [], failures: [] });
+  });
+
+  it("when somebody attached what cannot be read, which keeps nothing else from being found", async () => {
+    const image = await push();
+    await attach(image, { mediaType: BUNDLE });
+    const subject = { mediaType: image.mediaType, digest: image.digest, size: image.size };
+    await pushManifest(registry, image.repository, { schemaVersion: 2, mediaType: OCI_MANIFEST, subject } as never);
+    expect(await discover(image)).toMatchObject({
+      artifacts: [{ kind: "bundle" }],
+      notes: ["a referrer that cannot be read"],
+      failures: [],
+    });
   });
 
   it("in a list that is none, which is a failure", async () => {
