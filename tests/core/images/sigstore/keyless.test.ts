@@ -5,6 +5,8 @@ import { parseTrust } from "../../../../core/images/trust.ts";
 import { verifyArtifact } from "../../../../core/images/verify.ts";
 import type { Discovered } from "../../../../core/policy/evidence.ts";
 import type { Authority } from "../../../../core/policy/images/authority.ts";
+import { explicitTag } from "../../../../core/wire/x509/der.ts";
+import { der, oid, utf8String } from "../../../../core/wire/x509/der-writer.ts";
 import { bundleArtifact, createSigstore, type Holder, SIGNED_AT_MS } from "../../../support/sigstore/authority.ts";
 
 const DIGEST = `sha256:${"a1".repeat(32)}` as const;
@@ -109,4 +111,18 @@ describe("a signature by a certificate is believed", () => {
       { kind: "refused", why: "a signature by approver, whose role is approver" },
     ]);
   });
+
+  it.each([
+    ["an e-mail address", "release@acme.test", undefined],
+    ["a name in no format, as Fulcio's username has it", "release!acme.test", [username("release!acme.test")]],
+  ])("in which the subject is %s", async (_, subject, names) => {
+    const named = sigstore.issue({ subject, issuer: ISSUER, ...(names === undefined ? {} : { names }) });
+    const [worth] = await verify(bundleArtifact(sigstore.bundle(named, statement())), [authority({ subject })]);
+    expect(worth).toMatchObject({ kind: "signature", value: { identity: `${subject} (issuer ${ISSUER})` } });
+  });
 });
+
+/** otherName of Fulcio's own kind. @see RFC 5280 section 4.2.1.6; sigstore/fulcio docs/oid-info.md */
+function username(name: string): Uint8Array {
+  return der(explicitTag(0), oid("1.3.6.1.4.1.57264.1.7"), der(explicitTag(0), utf8String(name)));
+}
