@@ -6,15 +6,17 @@ import type { EventSink } from "../core/events/sink.ts";
 import type { Digest } from "../core/policy/evidence.ts";
 import type { ImagePolicy } from "../core/policy/images/image-policy-schema.ts";
 import type { AdmissionConfig } from "./config.ts";
+import type { Prepare } from "./https/doors.ts";
 import { createServing, type ServingCertificate } from "./https/tls.ts";
 import { type PolicyChange, watchPolicies } from "./policies.ts";
 
 /** What the gate knows of its cluster, from folders or from an API server. */
 export interface ClusterView extends Closable {
   policies(): readonly ImagePolicy[];
-  namespaceLabels(namespace: string): Readonly<Record<string, string>>;
-  /** Makes sure that a namespace is known before its labels are asked for; absent where all are. */
-  readonly know?: (namespace: string, signal: AbortSignal) => Promise<void>;
+  /** `undefined` for a namespace that is not known, which is not the same as one without labels. */
+  namespaceLabels(namespace: string): Readonly<Record<string, string>> | undefined;
+  /** Finds out what one review is decided by; absent where everything is known. */
+  readonly prepare?: Prepare;
   /** Digests that run in a namespace now. */
   readonly running?: (namespace: string) => ReadonlySet<Digest>;
   /** Why the gate may not decide yet. */
@@ -83,7 +85,9 @@ function namespacesOf({ cluster }: AdmissionConfig, log: Log) {
   if (cluster === undefined) return { labels: () => ({}), close: () => {} };
   const onError = (err: Error) => log.error({ err }, "manifests not read; the last good ones stay in force");
   const watched = watchFolder(cluster.folder, { onError }, () => {});
-  const labels = (namespace: string): Readonly<Record<string, string>> =>
-    watched.current().namespaces.find(({ metadata }) => metadata.name === namespace)?.metadata.labels ?? {};
+  const labels = (namespace: string): Readonly<Record<string, string>> | undefined => {
+    const found = watched.current().namespaces.find(({ metadata }) => metadata.name === namespace);
+    return found === undefined ? undefined : (found.metadata.labels ?? {});
+  };
   return { labels, close: () => watched.close() };
 }

@@ -14,7 +14,8 @@ export type Labels = Readonly<Record<string, string>>;
 export interface NamespaceLabels extends Closable {
   /** Makes sure that a namespace is known. @throws {CodedError} when the API server cannot be asked, or has no such one */
   know(namespace: string, signal: AbortSignal): Promise<void>;
-  of(namespace: string): Labels;
+  /** `undefined` for one that is not known, which is not the same as one without labels. */
+  of(namespace: string): Labels | undefined;
   isSynced(): boolean;
 }
 
@@ -41,7 +42,7 @@ export function watchNamespaces(api: ApiServer, onError: (error: Error) => void)
       if (asked.size >= ASKED_NAMESPACES_LIMIT && oldest !== undefined) asked.delete(oldest);
       asked.set(namespace, labelsOf(found));
     },
-    of: (namespace) => watched.current().get(namespace) ?? asked.get(namespace) ?? {},
+    of: (namespace) => watched.current().get(namespace) ?? asked.get(namespace),
     isSynced: watched.isSynced,
     close: watched.close,
   };

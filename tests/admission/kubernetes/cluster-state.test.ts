@@ -119,7 +119,7 @@ describe("namespaces of the API server", () => {
     await until(namespaces.isSynced);
     const watching = api.fault;
     api.put(PATHS.namespaces, namespace("seen", { tier: "one" }));
-    await until(() => namespaces.of("seen")["tier"] === "one");
+    await until(() => namespaces.of("seen")?.["tier"] === "one");
     const asked = api.asked.length;
     await namespaces.know("seen", never);
     expect(api.asked).toHaveLength(asked);
