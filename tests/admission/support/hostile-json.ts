@@ -39,7 +39,9 @@ const change: fc.Arbitrary<Change> = fc
     key: fc.constantFrom(...ODD_KEYS),
     depth: fc.integer({ min: 1, max: 200 }),
   })
-  .map(({ at, kind, value, key, depth }) => (document) => {
+  .map(({ at, kind, value: shared, key, depth }) => (document) => {
+    const value = structuredClone(shared); // a later change of the document may reach into it
+
     const places = placesOf(document);
     const place = places[at % Math.max(1, places.length)];
     if (place === undefined) return value;
@@ -48,7 +50,7 @@ const change: fc.Arbitrary<Change> = fc
     if (kind === "drop") Reflect.deleteProperty(owner, name);
     else if (kind === "add" && isNested(old)) define(old, Array.isArray(old) ? String(old.length) : key, value);
     else if (kind === "nest") define(owner, name, nested(old, depth));
-    else if (kind === "wrap") define(owner, name, [old, old]);
+    else if (kind === "wrap") define(owner, name, [old, structuredClone(old)]);
     else define(owner, name, value);
     return document;
   });
