@@ -1,6 +1,7 @@
 import { createHash, type KeyObject } from "node:crypto";
-import type { RFC3161Timestamp } from "@sigstore/core";
+import type { RFC3161Timestamp, X509Certificate } from "@sigstore/core";
 import type { SignedEntity, TrustMaterial } from "@sigstore/verify";
+import { children, derInvalid, readDer } from "../../wire/x509/der.ts";
 import { hashesOf, signedBy } from "../keys.ts";
 import type { SignedMaterial } from "./material.ts";
 import type { CertificateAuthority, Log, SigstoreInstance, Validity } from "./trusted-root.ts";
@@ -19,12 +20,12 @@ export interface SigstoreLibrary {
 }
 
 export async function loadLibrary(instance: SigstoreInstance): Promise<SigstoreLibrary> {
-  const [{ Verifier }, { X509Certificate, RFC3161Timestamp: Timestamp }] = await Promise.all([
+  const [{ Verifier }, { X509Certificate: Certificate, RFC3161Timestamp: Timestamp }] = await Promise.all([
     import("@sigstore/verify"),
     import("@sigstore/core"),
   ]);
   const authority = ({ chain, validity }: CertificateAuthority) => ({
-    certChain: chain.map((der) => X509Certificate.parse(Buffer.from(der))),
+    certChain: chain.map((der) => withEncoding(Certificate.parse(Buffer.from(der)), der)),
     validFor: window(validity),
   });
   const trust = {
@@ -41,12 +42,33 @@ export async function loadLibrary(instance: SigstoreInstance): Promise<SigstoreL
       const timestampThreshold = certified ? Math.max(1, least) : least;
       const verifier = new Verifier(withKey(trust, signer), { tlogThreshold, ctlogThreshold, timestampThreshold });
       const key = certified
-        ? ({ $case: "certificate", certificate: X509Certificate.parse(Buffer.from(signer)) } as const)
+        ? ({ $case: "certificate", certificate: withEncoding(Certificate.parse(Buffer.from(signer)), signer) } as const)
         : ({ $case: "public-key", hint: "" } as const);
       verifier.verify({ ...entityOf(material, timestamps), key });
     },
   };
 }
+
+/**
+ * The library encodes a certificate, the part of it that is signed and its key anew each time it looks at them, which is
+ * half of its time. What was received is what was signed: it is kept and given back.
+ */
+function withEncoding(certificate: X509Certificate, der: Buffer): X509Certificate {
+  const { root, tbsCertificate } = certificate;
+  const [tbs] = children(readDer(der));
+  const info = tbs === undefined ? undefined : children(tbs)[PUBLIC_KEY_INFO];
+  if (tbs === undefined || info === undefined) throw derInvalid("a certificate without a key");
+  const parts = [
+    [root, der],
+    [tbsCertificate, tbs.encoded],
+    [tbsCertificate.subs[PUBLIC_KEY_INFO], info.encoded],
+  ] as const;
+  for (const [part, encoded] of parts) if (part !== undefined) part.toDER = () => Buffer.from(encoded);
+  return certificate;
+}
+
+/** Where a certificate with extensions keeps its key, counted from 0. @see RFC 5280 section 4.1 */
+const PUBLIC_KEY_INFO = 6;
 
 function withKey(trust: Omit<TrustMaterial, "publicKey">, signer: Buffer | KeyObject): TrustMaterial {
   const publicKey = () => {
