@@ -1,5 +1,6 @@
 import { asError } from "../core/base/errors.ts";
 import type { ImageReference } from "../core/images/reference.ts";
+import type { Keyring } from "../core/images/registry/credentials/keyring.ts";
 import type { Digest, ImageEvidence } from "../core/policy/evidence.ts";
 import type { Authority, ImagePolicy } from "../core/policy/images/image-policy-schema.ts";
 import { imagesOf } from "../core/policy/pods/pod-spec.ts";
@@ -12,10 +13,19 @@ import type { ImageRule, RegoRule } from "./rules.ts";
 /** Images of one object looked up at the same time. */
 export const EVIDENCE_CONCURRENCY = 16;
 
+/** Credentials for registries that one object brings, beside those of the configuration. */
+export interface ImageAccess {
+  readonly keyring: Keyring;
+  /** Whose they are: what was found with them is found again only with the same. */
+  readonly scope: string;
+}
+
 /** Where evidence about images comes from; core/images in the service, anything in a test. */
 export interface EvidenceSource {
   /** Never throws; what could not be found out by `signal`'s time is `failed`. */
   collect(image: ImageReference, authorities: readonly Authority[], signal: AbortSignal): Promise<ImageEvidence>;
+  /** The same source, with these credentials first. */
+  withAccess?(access: ImageAccess): EvidenceSource;
   /** Has a digest scanned in the background. @returns what is being done about it, in words */
   wantScan?(image: ImageReference, digest: Digest): string;
 }

@@ -52,9 +52,14 @@ export function createImageSource(options: ImageSourceOptions): ImageSource {
   const verifier = pool ?? createInThreadVerifier();
   const own = ownScan === undefined ? {} : { ownScan };
   const deps: EvidenceDeps = { registry, verifier, cache, tags: createTagCache(), ...own };
+  const wanted = wantScan === undefined ? {} : { wantScan };
+  const sourceWith = (given: EvidenceDeps): EvidenceSource => ({
+    collect: (image, authorities, signal) => collectImageEvidence(image, authorities, given, signal),
+    ...wanted,
+  });
   return {
-    collect: (image, authorities, signal) => collectImageEvidence(image, authorities, deps, signal),
-    ...(wantScan === undefined ? {} : { wantScan }),
+    ...sourceWith(deps),
+    withAccess: ({ keyring, scope }) => sourceWith({ ...deps, registry: registry.withKeyring(keyring), scope }),
     get stats() {
       const { stats, bytes } = cache;
       return {

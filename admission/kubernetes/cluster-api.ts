@@ -10,6 +10,7 @@ import type { KubernetesConfig } from "./config.ts";
 import { campaign, type Leadership } from "./leader.ts";
 import { watchNamespaces } from "./namespaces.ts";
 import { writePolicyStatus } from "./policy-status.ts";
+import { createPullSecrets } from "./pull-secrets.ts";
 import { createRegistration } from "./registration.ts";
 import { watchRunning } from "./running.ts";
 import { openSharedServing } from "./shared-serving.ts";
@@ -40,6 +41,7 @@ export async function openClusterApi(options: ClusterApiOptions, config: Kuberne
   });
   const namespaces = watchNamespaces(api, told("namespaces"));
   const running = watchRunning(api, told("running pods"));
+  const pullSecrets = createPullSecrets(api, config.pullSecrets.namespaces, log);
   let anchorsPem = () => "";
   const round = async () => {
     await registration.reconcile(anchorsPem()).catch((err: unknown) => log.error({ err }, "webhook not registered"));
@@ -48,11 +50,16 @@ export async function openClusterApi(options: ClusterApiOptions, config: Kuberne
   return {
     policies: policies.current,
     namespaceLabels: namespaces.of,
-    know: namespaces.know,
+    prepare: async (request, gate, signal) => {
+      await namespaces.know(request.namespace, signal);
+      const access = await pullSecrets.accessOf(request, signal);
+      const images = access === undefined ? undefined : gate.sources.images.withAccess?.(access);
+      return images === undefined ? gate : { ...gate, sources: { ...gate.sources, images } };
+    },
     running: running.of,
     notReady: () => [...policies.notReady(), ...(namespaces.isSynced() ? [] : ["namespaces: not read yet"])],
     serve: async (onRenewed) => {
-      const shared = { ...servingOptions(options), api, registration, namespace: config.namespace, clock, log };
+      const shared = { ...servingOptions(options, config), api, registration, namespace: config.namespace, clock, log };
       const serving = await openSharedServing(shared, onRenewed);
       anchorsPem = serving.bundle;
       return serving;
@@ -66,9 +73,12 @@ export async function openClusterApi(options: ClusterApiOptions, config: Kuberne
   };
 }
 
-function servingOptions({ config: { serverNames, caFile, tls } }: ClusterApiOptions) {
+/** The Service's own name is always one of those that are served. */
+function servingOptions({ config }: ClusterApiOptions, { namespace, register }: KubernetesConfig) {
+  const { caFile, tls } = config;
   const lives = { servingMs: tls.servingLife, anchorMs: tls.caLife, overlapMs: tls.caOverlap };
-  return { serverNames, caFile, lives };
+  const own = register?.service === undefined ? [] : [`${register.service.name}.${namespace}.svc`];
+  return { serverNames: [...new Set([...config.serverNames, ...own])], caFile, lives };
 }
 
 function apiServerOf({ kubeconfig }: KubernetesConfig) {

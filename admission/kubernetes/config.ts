@@ -35,6 +35,8 @@ export const kubernetesSchema = z
     register: reach.exactOptional(),
     /** Namespaces that must work while the webhook does not: judged when it is there, admitted when it is not. */
     bootstrapNamespaces: z.array(dnsLabel).default(["kube-system"]),
+    /** Namespaces whose pods may bring their pull secrets; the gate's role must be bound there, too. */
+    pullSecrets: z.strictObject({ namespaces: z.array(dnsLabel).default([]) }).prefault({}),
     /** How long the API server waits for one review. */
     timeout: durationField
       .refine((ms) => ms >= TIMEOUT_MS.least && ms <= TIMEOUT_MS.most && ms % SECOND_MS === 0, {

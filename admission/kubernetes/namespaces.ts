@@ -1,7 +1,8 @@
 import type { Closable } from "../../core/base/lifecycle.ts";
+import { refusalOf } from "../../core/cluster/api-server/answers.ts";
 import type { ApiObject, ApiServer } from "../../core/cluster/api-server/api-server.ts";
 import { watchObjects } from "../../core/cluster/api-server/watch-objects.ts";
-import { PATHS } from "./paths.ts";
+import { isObjectName, PATHS } from "./paths.ts";
 
 /** Most namespaces of a cluster that are kept. */
 export const NAMESPACES_LIMIT = 20_000;
@@ -37,7 +38,8 @@ export function watchNamespaces(api: ApiServer, onError: (error: Error) => void)
   return {
     know: async (namespace, signal) => {
       if (namespace === "" || watched.current().has(namespace)) return;
-      const found = await api.ask<ApiObject>({ path: `${PATHS.namespaces}/${encodeURIComponent(namespace)}`, signal });
+      if (!isObjectName(namespace)) throw refusalOf("namespace", 404, { message: "no name of a namespace" });
+      const found = await api.ask<ApiObject>({ path: `${PATHS.namespaces}/${namespace}`, signal });
       const [oldest] = asked.keys();
       if (asked.size >= ASKED_NAMESPACES_LIMIT && oldest !== undefined) asked.delete(oldest);
       asked.set(namespace, labelsOf(found));

@@ -16,3 +16,8 @@ export const PATHS = {
   secrets: (namespace: string) => `/api/v1/namespaces/${namespace}/secrets`,
   leases: (namespace: string) => `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`,
 } as const;
+
+/** Whether a text can be an object's name, and so a part of a path. @see RFC 1123, as Kubernetes reads it */
+export function isObjectName(text: string): boolean {
+  return text.length <= 253 && /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(text) && !text.includes("..");
+}

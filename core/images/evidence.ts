@@ -22,6 +22,11 @@ export interface EvidenceDeps {
   /** Without one, every call looks again. */
   readonly cache?: EvidenceCache;
   readonly tags?: TagCache;
+  /**
+   * Whose credentials `registry` has, when they are not everybody's: what was found with them, or was not, is kept for
+   * the same scope only.
+   */
+  readonly scope?: string;
   /** The scan store's newest result of a digest: ours, so believed without a signature. */
   readonly ownScan?: (digest: Digest, signal: AbortSignal) => Promise<ScanResult | undefined>;
 }
@@ -61,12 +66,14 @@ export async function collectImageEvidence(
 /** The digest wins over the tag: what is named by both is what the digest says. */
 async function resolve(
   image: ImageReference,
-  { registry, tags = createTagCache() }: EvidenceDeps,
+  { registry, tags = createTagCache(), scope = "" }: EvidenceDeps,
   signal: AbortSignal,
 ): Promise<TagAnswer> {
   const { digest, tag = "latest" } = image;
   if (digest !== undefined) return { digest };
-  const work = tags.resolve(formatReference({ ...image, tag }), () => registry.manifest(image, tag, ownDeadline()));
+  const work = tags.resolve(scoped(formatReference({ ...image, tag }), scope), () =>
+    registry.manifest(image, tag, ownDeadline()),
+  );
   return waitFor(work, signal, () => late(image, "it did not say in time which digest the tag names", signal));
 }
 
@@ -77,15 +84,19 @@ async function factsOf(
   deps: EvidenceDeps,
   signal: AbortSignal,
 ): Promise<ImageFacts> {
-  const { registry, cache = createEvidenceCache(), verifier = inThisThread } = deps;
+  const { registry, cache = createEvidenceCache(), verifier = inThisThread, scope = "" } = deps;
   const gather = async (): Promise<ImageFacts> => {
     const gathering = { client: registry, repository: image, authorities, verifier, signal: ownDeadline() };
     const manifest = known ?? (await registry.manifest(image, digest, gathering.signal));
     return manifest === undefined ? NO_SUCH_IMAGE : gatherFacts(gathering, manifest);
   };
   trusts.of(authorities); // throws for what nothing could ever be verified by, before anybody is asked
-  const key = `${formatRepository(image)}@${digest} ${trustIdOf(authorities)}`;
+  const key = scoped(`${formatRepository(image)}@${digest} ${trustIdOf(authorities)}`, scope);
   return cache.get(key, gather, signal, () => late(image, "its evidence was not gathered in time", signal));
+}
+
+function scoped(key: string, scope: string): string {
+  return scope === "" ? key : `${key} ${scope}`;
 }
 
 const trusts = createTrustCache();

@@ -19,6 +19,7 @@ const CONFIG: KubernetesConfig = {
   namespace: NAMESPACE,
   register: { service: { name: "outrider-admission", port: 443 } },
   bootstrapNamespaces: ["kube-system"],
+  pullSecrets: { namespaces: [] },
   timeout: 10_000,
 };
 const folder = mkdtempSync(join(tmpdir(), "outrider-authority-"));

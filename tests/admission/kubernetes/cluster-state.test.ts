@@ -137,6 +137,7 @@ describe("namespaces of the API server", () => {
     const namespaces = keep(watchNamespaces(api, ignore) as NamespaceLabels & { close(): void });
     await until(namespaces.isSynced);
     await expect(namespaces.know("absent", never)).rejects.toMatchObject({ code: "API_OBJECT_MISSING" });
+    await expect(namespaces.know("a/../b", never)).rejects.toMatchObject({ code: "API_OBJECT_MISSING" });
     api.fault = down;
     await expect(namespaces.know("unknown", never)).rejects.toMatchObject({ code: "API_SERVER_UNREACHABLE" });
   });

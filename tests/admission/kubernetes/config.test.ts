@@ -42,6 +42,7 @@ describe("a gate in a cluster", () => {
       namespace: "outrider-system",
       register: { service: { name: "outrider-admission", port: 443 } },
       bootstrapNamespaces: ["kube-system"],
+      pullSecrets: { namespaces: [] },
       timeout: 10 * SECOND_MS,
     });
     expect(config.tls).toEqual({ servingLife: 30 * DAY_MS, caLife: 365 * DAY_MS, caOverlap: HOUR_MS / 6 });

@@ -8,6 +8,7 @@ const CONFIG: KubernetesConfig = {
   namespace: "outrider-system",
   register: { service: { name: "outrider-admission", port: 443 } },
   bootstrapNamespaces: ["kube-system"],
+  pullSecrets: { namespaces: [] },
   timeout: 10_000,
 };
 
