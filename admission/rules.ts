@@ -112,7 +112,7 @@ function imageRule(
 
 function coveringPolicies(reference: ImageReference, pod: PodSpecAt, policies: readonly ImagePolicy[]): ImagePolicy[] {
   const name = formatRepository(reference);
-  return policies.filter((policy) => coversImage(policy, name) && coversPod(policy, labelsOf(pod)));
+  return policies.filter((policy) => coversImage(policy, name) && speaksOf(policy, pod));
 }
 
 /**
@@ -132,7 +132,7 @@ function hasStored(
 }
 
 function levelsAt(pod: PodSpecAt, policies: readonly ImagePolicy[], { name, labels = {} }: NamespaceFacts): LevelAt[] {
-  const ofPolicies = policies.filter((policy) => coversPod(policy, labelsOf(pod))).flatMap(levelOfPolicy);
+  const ofPolicies = policies.filter((policy) => speaksOf(policy, pod)).flatMap(levelOfPolicy);
   return tellingLevels([...levelsOfNamespace(labels, name), ...ofPolicies]).map((rule) => ({ pod, rule }));
 }
 
@@ -170,7 +170,12 @@ function unknownRules({ namespace, newPods }: Subject, policies: readonly ImageP
 }
 
 function coveredPods(policy: ImagePolicy, pods: readonly PodSpecAt[]): PodSpecAt[] {
-  return pods.filter((pod) => coversPod(policy, labelsOf(pod)));
+  return pods.filter((pod) => speaksOf(policy, pod));
+}
+
+/** Runs for every image and policy: labels are only read where a policy asks for some. */
+function speaksOf(policy: ImagePolicy, pod: PodSpecAt): boolean {
+  return policy.spec.match.labels === undefined || coversPod(policy, labelsOf(pod));
 }
 
 /** A pod's own labels, never those of the object around it: they are what the Pod will carry. */
