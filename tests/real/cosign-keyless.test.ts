@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { pushBlob, pushManifest } from "../../cli/demo/registry/push.ts";
@@ -19,10 +19,12 @@ import {
 import { createRegistryClient } from "../../core/images/registry-client.ts";
 import type { Authority } from "../../core/policy/images/authority.ts";
 import type { Json, JsonRecord } from "../../core/policy/images/trust-root.ts";
+import { writePem } from "../../core/wire/x509/pem.ts";
 import { describeWith } from "../support/parts.ts";
 import { createSigstore, SIGNED_AT_MS, type Wrapping } from "../support/sigstore/authority.ts";
+import type { KeyPair } from "../support/sigstore/certificates.ts";
 import { at, flip, type Path, withLeaf } from "../support/sigstore/mutate.ts";
-import { ownFolder, run } from "./support/program.ts";
+import { must, ownFolder, run } from "./support/program.ts";
 
 const LEAF = { subject: "release@acme.test", issuer: "https://accounts.test" };
 
@@ -86,9 +88,9 @@ describeWith(["cosign"], "real cosign and we say the same of keyless evidence", 
     return { good: code === 0, said: stderr };
   }
 
-  async function weSay(image: PushedImage, identity = LEAF): Promise<boolean> {
+  async function weSay(image: PushedImage, identity = LEAF, root = sigstore.root()): Promise<boolean> {
     const client = createRegistryClient({ registries: [{ host: registry.host, plainHttp: true }] });
-    const keyless = { ...identity, trustRoot: "test", root: sigstore.root() };
+    const keyless = { ...identity, trustRoot: "test", root };
     const authority: Authority = { name: "release", role: "release", keyless };
     try {
       const signal = AbortSignal.timeout(10_000);
@@ -149,6 +151,34 @@ describeWith(["cosign"], "real cosign and we say the same of keyless evidence", 
       });
     },
   );
+
+  it("a trusted root that cosign makes of the same keys is good", async () => {
+    const image = await push();
+    const how: Wrapping = { entries: ["dsse 0.0.1", "dsse 0.0.2"], timestamp: true };
+    await attachBundle(image, sigstore.bundle(sigstore.issue(LEAF), statement(image), how));
+    const requires = { transparencyLog: 2, timestamps: 1, sct: 1 };
+    expect(await weSay(image, LEAF, { trustedRoot: await createRoot(), requires })).toBe(true);
+  });
+
+  async function createRoot(): Promise<JsonRecord> {
+    const write = (name: string, label: string, ...der: readonly Uint8Array[]) => {
+      writeFileSync(join(folder.path, name), der.map((one) => writePem(one, label)).join(""));
+      return join(folder.path, name);
+    };
+    const since = "start-time=2025-03-01T00:00:00Z";
+    const chain = (name: string, ...der: readonly Uint8Array[]) =>
+      `url=https://${name},certificate-chain=${write(`${name}.pem`, "CERTIFICATE", ...der)},${since}`;
+    const log = (name: string, { spki }: KeyPair) =>
+      `url=https://${name},public-key=${write(`${name}.pem`, "PUBLIC KEY", spki)},${since}`;
+    const { fulcio, rootCa, rekorV1, rekorV2, certificateLog, stamps } = sigstore;
+    await must(cosign, [
+      ...["trusted-root", "create", "--out", join(folder.path, "made.json")],
+      ...["--fulcio", chain("fulcio.test", fulcio.der, rootCa.der), "--tsa", chain("timestamp.test", ...stamps.chain)],
+      ...["--rekor", log(rekorV1.name, rekorV1.keys), "--ctfe", log("ctfe.test", certificateLog.keys)],
+      ...["--rekor", `${log(rekorV2.name, rekorV2.keys)},origin=${rekorV2.name}`],
+    ]);
+    return JSON.parse(readFileSync(join(folder.path, "made.json"), "utf8")) as JsonRecord;
+  }
 
   it("the old form is good", async () => {
     const image = await push();
