@@ -6,6 +6,7 @@ import { hostPortField } from "../core/base/host-port.ts";
 import { evidenceCacheSchema, verifySchema } from "./evidence-config.ts";
 import { type KubernetesConfig, kubernetesSchema } from "./kubernetes/config.ts";
 import { ANCHOR_LIFE_MS, ANCHOR_OVERLAP_MS, SERVING_LIFE_MS } from "./kubernetes/lives.ts";
+import { auditSchema } from "./record/audit-config.ts";
 import { dockerConfigSchema, registriesSchema, registryAt } from "./registries/config.ts";
 
 const DIGEST_PINNED = /@sha256:[0-9a-f]{64}$/;
@@ -65,6 +66,7 @@ const admissionSchema = z
     trivy: trivy.optional(),
     sidecar: sidecar.optional(),
     collector: z.url("expected a URL").optional(),
+    audit: auditSchema.prefault({}),
     kubernetes: kubernetesSchema.optional(),
     tls: tls.prefault({}),
     /** How long a replica that is told to stop goes on answering, not ready, until nobody sends it anything new. */

@@ -14,6 +14,8 @@ import { type AdmissionConfig, readAdmissionConfig } from "./config.ts";
 import type { GateDeps } from "./gate.ts";
 import { createDoors } from "./https/doors.ts";
 import { createImageSource, type ImageSourceOptions } from "./images.ts";
+import { logOptions } from "./record/audit-config.ts";
+import { addAuditMetrics, auditProblems, tellOf } from "./record/audit-metrics.ts";
 import { openDecisionLog } from "./record/decision-log.ts";
 import { addEvidenceMetrics } from "./record/evidence-metrics.ts";
 import { createMetrics } from "./record/observe.ts";
@@ -50,7 +52,9 @@ export async function startAdmission(
   const events = keep(eventsFor(config, instance, log));
   const view = keep(await openClusterView({ config, instance, log, events }));
   const tracing = keep(await startTracing({ component: "admission", instance, url: config.collector }));
-  const decisions = keep(openDecisionLog(join(config.stateDir, "decisions.log")));
+  const decisions = keep(
+    openDecisionLog(join(config.stateDir, "decisions.log"), logOptions(config.audit, tellOf(log))),
+  );
   let server: ReviewServer | undefined;
   const serving = keep(await view.serve((next) => server?.serve(next)));
   const metrics = createMetrics(() => (serving.current().notAfterMs - systemClock()) / 1000);
@@ -59,6 +63,7 @@ export async function startAdmission(
     images: keep(createImageSource({ ...config, ...access, ...scansFor(config, log, keep) })),
     rego: keep(createRego()),
   };
+  addAuditMetrics(metrics.registry, () => decisions.status());
   addEvidenceMetrics(metrics.registry, () => sources.images.stats);
   const gate: GateDeps = {
     policies: view.policies,
@@ -69,9 +74,20 @@ export async function startAdmission(
     ...(config.sidecar === undefined ? {} : { sidecarImage: config.sidecar.image }),
     ...(config.sidecar?.verify === false ? { trustedImage: config.sidecar.image } : {}),
   };
-  const known = view.know === undefined ? {} : { know: view.know };
-  const doors = createDoors({ gate, ...known, witnesses: { log, metrics, tracing, decisions, events } });
-  const notReady = () => [...view.notReady(), ...(server?.notReady() ?? ["webhook: not listening yet"])];
+  const prepare = view.prepare === undefined ? {} : { prepare: view.prepare };
+  const { whenUnwritable } = config.audit;
+  const doors = createDoors({
+    gate,
+    ...prepare,
+    whenUnwritable,
+    witnesses: { log, metrics, tracing, decisions, events },
+  });
+  const unwritable = () => auditProblems(decisions.status(), whenUnwritable);
+  const notReady = () => [
+    ...view.notReady(),
+    ...unwritable(),
+    ...(server?.notReady() ?? ["webhook: not listening yet"]),
+  ];
   const admin = keep(await startAdminServer(config.admin.listen, { metrics, notReady }));
   const listening = { listen: config.listen, certificate: serving.current(), doors, metrics, notReady };
   server = keep(await startReviewServer({ ...listening, callers: config.tls, drainMs: config.drain }));

@@ -85,6 +85,20 @@ export const ADMISSION_METRICS = {
     unit: "1",
     labels: [],
   }),
+  decisionRecords: metric({
+    name: "outrider_admission_decision_records_total",
+    help: "Decisions for the decision log, by result: written, or lost because the log could not be written.",
+    type: "counter",
+    unit: "1",
+    labels: ["result"],
+  }),
+  decisionSequence: metric({
+    name: "outrider_admission_decision_log_sequence",
+    help: "Number of the decision log's last line; a log that ends below it was cut.",
+    type: "gauge",
+    unit: "1",
+    labels: [],
+  }),
   certificateExpiry: metric({
     name: "outrider_admission_certificate_expiry_seconds",
     help: "Seconds until the webhook's serving certificate ends.",

@@ -1,127 +1,276 @@
-import { createHash } from "node:crypto";
-import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { codedSystemError } from "../../core/base/errors.ts";
+import { type Clock, DAY_MS, SECOND_MS, systemClock } from "../../core/base/clock.ts";
+import { asError } from "../../core/base/errors.ts";
 import type { Closable } from "../../core/base/lifecycle.ts";
+import { LOG_LINE_LIMIT_BYTES, type Position } from "./chain.ts";
+import type { CheckpointReason } from "./checkpoint.ts";
+import type { DecisionRecord } from "./decision-record.ts";
+import { LogChain } from "./log-chain.ts";
 
-/** What one decision leaves behind. Flat and small; the order of its fields is the order in the file. */
-export interface DecisionRecord {
-  readonly at: string;
-  readonly uid: string;
-  readonly door: "validate" | "mutate";
-  readonly subject: string;
-  readonly operation: string;
-  readonly user: string;
-  readonly outcome: string;
-  readonly unjudged?: string;
-  readonly images: readonly {
-    readonly path: string;
-    readonly image: string;
-    readonly digest?: string;
-    readonly signers: readonly string[];
-    readonly scan: string;
-  }[];
-  /** Violations that are not listed, when there were too many. */
-  readonly omitted?: number;
-  readonly violations: readonly {
-    readonly code: string;
-    readonly path: string;
-    readonly rule: string;
-    readonly mode: string;
-  }[];
+/** Bytes of lines that wait for the end of the event loop's turn; more are written at once. */
+export const BATCH_LIMIT_CHARS = 256 * 1024;
+
+export interface DecisionLogOptions {
+  readonly clock: Clock;
+  /** A file this large, or this old, is closed and another begun. */
+  readonly rotateBytes: number;
+  readonly rotateAgeMs: number;
+  /** Full files kept; the oldest beyond are removed. */
+  readonly keep: number;
+  /** A checkpoint is signed after so many records, or so long after the last one when there were any. */
+  readonly checkpointEvery: { readonly records: number; readonly ms: number };
+  /**
+   * When the disk is waited for. "checkpoint": at each checkpoint; a machine that loses power loses at most what came
+   * after it, a process that dies loses nothing that was answered. "write": before each answer, many records at a time.
+   */
+  readonly sync: "checkpoint" | "write";
+  /** Hears what people should know, each once. */
+  readonly tell: (news: LogNews) => void;
 }
 
-/** The hash before the first record. */
-export const CHAIN_START = "0".repeat(64);
-/** Longest line that is read back when a log is opened, in bytes. */
-export const LOG_LINE_LIMIT_BYTES = 4 * 1024 * 1024;
+/** The log cannot be written, can again, or has a line that is worth keeping elsewhere: begin and end of a file. */
+export type LogNews =
+  | { readonly kind: "failing"; readonly failure: Error }
+  | { readonly kind: "writing" }
+  | { readonly kind: "anchored"; readonly seq: number; readonly hash: string };
 
-/** A file of JSON lines, each holding the hash of itself and the line before: a changed line breaks the chain. */
-export interface DecisionLog extends Closable {
-  /** @throws {CodedError} DISK_FULL, or the system's error: the record was not written */
-  append(record: DecisionRecord): void;
-}
+export const LOG_DEFAULTS: DecisionLogOptions = {
+  clock: systemClock,
+  rotateBytes: 64 * 1024 * 1024,
+  rotateAgeMs: DAY_MS,
+  keep: 90,
+  checkpointEvery: { records: 1000, ms: 10 * SECOND_MS },
+  sync: "checkpoint",
+  tell: () => {},
+};
 
-interface Position {
+/** How the log does. */
+export interface LogStatus {
+  /** Number of the last line; a count kept elsewhere shows when the log was cut. */
   readonly seq: number;
-  readonly hash: string;
+  readonly written: number;
+  readonly lost: number;
+  /** Why the last write failed; absent when it did not. */
+  readonly failure?: Error;
 }
 
-/** Opens a log and goes on where it ends. A last line cut by a crash is removed, since nobody was answered by it. */
-export function openDecisionLog(file: string): DecisionLog {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const descriptor = openSync(file, "a+", 0o600);
-  let position = resume(descriptor, file);
-  return {
-    append: (record) => {
-      const line = chainLine(record, position);
-      const { size } = fstatSync(descriptor);
-      try {
-        writeFileSync(descriptor, line.text);
-      } catch (thrown) {
-        ftruncateSync(descriptor, size); // half a line would break the chain for every record after it
-        throw codedSystemError(thrown, file);
-      }
-      position = line.position;
-    },
-    close: () => closeSync(descriptor),
-  };
+/** A chain of JSON lines in files, each line holding the hash of the one before, with signed checkpoints between. */
+export interface DecisionLog extends Closable {
+  /**
+   * Runs once per decision. Resolves when the line is with the kernel, or on disk with `sync: "write"`.
+   *
+   * @throws (rejects) {CodedError} DISK_FULL, or the system's error: the record was not written
+   */
+  append(record: DecisionRecord): Promise<void>;
+  status(): LogStatus;
+  close(): Promise<void>;
 }
 
-/** One line: `{"seq":n,"prev":hash,…record…,"hash":hash}`; the hash covers everything before it. */
-export function chainLine(record: DecisionRecord, { seq, hash: prev }: Position): { text: string; position: Position } {
-  const body = JSON.stringify({ seq: seq + 1, prev, ...record });
-  const hash = hashOf(body);
-  return { text: `${body.slice(0, -1)},"hash":"${hash}"}\n`, position: { seq: seq + 1, hash } };
+/**
+ * Opens a log and goes on where it ends. A last line cut by a crash is removed, and the next checkpoint says so.
+ *
+ * @param current  the file that is written: ".../decisions.log"; full files, key and head stand beside it
+ * @throws {CodedError} AUDIT_KEY, AUDIT_CUT, or the system's error
+ */
+export function openDecisionLog(current: string, options: DecisionLogOptions = LOG_DEFAULTS): DecisionLog {
+  mkdirSync(dirname(current), { recursive: true, mode: 0o700 });
+  return new Writer(current, options);
 }
 
-/** Where a chain breaks, and why; `undefined` when it holds. */
-export interface ChainBreak {
-  /** One-based. */
-  readonly line: number;
-  readonly why: string;
+/** Lines of one turn of the event loop. */
+interface Batch {
+  readonly lines: string[];
+  readonly before: Position;
+  readonly done: PromiseWithResolvers<void>;
+  chars: number;
+  records: number;
 }
 
-/** Follows the chain through a log's lines. Runs over a file of any length without keeping it. */
-export function verifyChain(lines: Iterable<string>): ChainBreak | undefined {
-  let position: Position = { seq: 0, hash: CHAIN_START };
-  let line = 0;
-  for (const text of lines) {
-    line++;
-    const next = followLine(text, position);
-    if (typeof next === "string") return { line, why: next };
-    position = next;
+class Writer implements DecisionLog {
+  readonly #options: DecisionLogOptions;
+  readonly #chain: LogChain;
+  readonly #timer: NodeJS.Timeout;
+  #batch: Batch | undefined;
+  /** Answers wait for this one; with `sync: "checkpoint"` none does. */
+  #syncing: Promise<void> | undefined;
+  /** The disk is on its way to the newest checkpoint. */
+  #heading: Promise<void> | undefined;
+  /** Records since the last checkpoint. */
+  #unsigned = 0;
+  #written = 0;
+  #lost = 0;
+  /** Lost, and not yet said so in the log. */
+  #unsaid = 0;
+  #failure: Error | undefined;
+
+  constructor(current: string, options: DecisionLogOptions) {
+    this.#options = options;
+    this.#chain = new LogChain(current, options);
+    const { cut } = this.#chain.file;
+    this.#attempt(() => this.#chain.sign("opened", cut > 0 ? { cut } : {}));
+    this.#anchor();
+    this.#timer = setInterval(() => this.#tick(), Math.min(options.checkpointEvery.ms, SECOND_MS)).unref();
   }
-  return undefined;
+
+  append(record: DecisionRecord): Promise<void> {
+    const batch = this.#open();
+    const line = this.#chain.line(fieldsOf(record));
+    batch.lines.push(line);
+    batch.chars += line.length;
+    batch.records++;
+    if (batch.chars > BATCH_LIMIT_CHARS) this.#flush();
+    return batch.done.promise;
+  }
+
+  status(): LogStatus {
+    const failure = this.#failure === undefined ? {} : { failure: this.#failure };
+    return { seq: this.#chain.position.seq, written: this.#written, lost: this.#lost, ...failure };
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    while (this.#batch !== undefined || this.#syncing !== undefined || this.#heading !== undefined) {
+      this.#flush();
+      await (this.#syncing ?? this.#heading);
+    }
+    this.#attempt(() => this.#chain.end());
+    this.#anchor();
+    this.#chain.file.close();
+  }
+
+  /** The batch of this turn. The first line of a file is a checkpoint, and what was lost is said before what follows. */
+  #open(): Batch {
+    if (this.#batch !== undefined) return this.#batch;
+    const lines: string[] = [];
+    this.#batch = { lines, before: this.#chain.position, done: Promise.withResolvers<void>(), chars: 0, records: 0 };
+    this.#batch.done.promise.catch(() => {}); // a caller that does not wait is told by status()
+    if (this.#unsaid > 0) lines.push(this.#chain.checkpoint("resumed", { lost: this.#unsaid }));
+    else if (this.#chain.file.size === 0) lines.push(this.#chain.checkpoint("continued"));
+    setImmediate(() => this.#flush());
+    return this.#batch;
+  }
+
+  #flush(): void {
+    const batch = this.#batch;
+    if (batch === undefined || this.#syncing !== undefined) return;
+    this.#batch = undefined;
+    const due = this.#isDue(batch.records);
+    const head = due === undefined ? "" : this.#chain.checkpoint(due);
+    try {
+      this.#chain.file.append(batch.lines.join("") + head);
+    } catch (thrown) {
+      this.#fail(batch, asError(thrown));
+      return;
+    }
+    this.#written += batch.records;
+    this.#unsigned = due === undefined ? this.#unsigned + batch.records : 0;
+    this.#unsaid = 0;
+    this.#turned(undefined);
+    this.#settle(batch, head);
+    this.#rotateWhenFull();
+  }
+
+  /** Nothing of the batch is in the file, so that the chain goes on from before it. */
+  #fail({ before, records, done }: Batch, failure: Error): void {
+    this.#chain.position = before;
+    this.#lost += records;
+    this.#unsaid += records;
+    this.#turned(failure);
+    done.reject(failure);
+  }
+
+  /** Answers go out now, or once the disk has their records; what comes meanwhile is the next batch. */
+  #settle({ done }: Batch, head: string): void {
+    if (this.#options.sync === "checkpoint") {
+      done.resolve();
+      if (head !== "") this.#heading ??= this.#toDisk(head).finally(() => (this.#heading = undefined));
+      return;
+    }
+    this.#syncing = this.#toDisk(head)
+      .then(() => (this.#failure === undefined ? done.resolve() : done.reject(this.#failure)))
+      .then(() => {
+        this.#syncing = undefined;
+        this.#flush();
+      });
+  }
+
+  /** The head follows the disk: a log is never behind it. */
+  async #toDisk(head: string): Promise<void> {
+    try {
+      await this.#chain.file.sync();
+      if (head !== "") await this.#chain.head.write(head);
+    } catch (thrown) {
+      this.#turned(asError(thrown));
+    }
+  }
+
+  #isDue(records: number): CheckpointReason | undefined {
+    const { checkpointEvery, clock } = this.#options;
+    const count = this.#unsigned + records;
+    if (count >= checkpointEvery.records) return "records";
+    return count > 0 && clock() - this.#chain.signedMs >= checkpointEvery.ms ? "time" : undefined;
+  }
+
+  /** Once a second or so: a checkpoint that is due, a file that is old, and after a failure another try. */
+  #tick(): void {
+    if (this.#batch !== undefined || this.#syncing !== undefined) return;
+    if (this.#failure !== undefined || this.#unsaid > 0) this.#resume();
+    else if (this.#isDue(0) !== undefined) {
+      this.#open();
+      this.#flush();
+    }
+    this.#rotateWhenFull();
+  }
+
+  #resume(): void {
+    this.#attempt(() => {
+      this.#chain.sign("resumed", this.#unsaid > 0 ? { lost: this.#unsaid } : {});
+      this.#unsigned = 0;
+      this.#unsaid = 0;
+    });
+  }
+
+  #rotateWhenFull(): void {
+    const { rotateBytes, rotateAgeMs, clock } = this.#options;
+    const isFull = this.#chain.file.size >= rotateBytes || clock() - this.#chain.begunMs >= rotateAgeMs;
+    const isIdle = this.#batch === undefined && this.#syncing === undefined && this.#heading === undefined;
+    if (!isFull || !isIdle || this.#failure !== undefined) return;
+    this.#attempt(() => this.#chain.rotate());
+    this.#unsigned = 0;
+    this.#anchor();
+  }
+
+  /** Work between batches; what fails is said by status(). */
+  #attempt(work: () => void): void {
+    try {
+      work();
+      this.#turned(undefined);
+    } catch (thrown) {
+      this.#turned(asError(thrown));
+    }
+  }
+
+  #turned(failure: Error | undefined): void {
+    const before = this.#failure;
+    this.#failure = failure;
+    if (failure !== undefined && before === undefined) this.#options.tell({ kind: "failing", failure });
+    if (failure === undefined && before !== undefined) this.#options.tell({ kind: "writing" });
+  }
+
+  #anchor(): void {
+    if (this.#failure === undefined) this.#options.tell({ kind: "anchored", ...this.#chain.position });
+  }
 }
 
-const LINE_END = /,"hash":"([0-9a-f]{64})"\}$/;
-
-function followLine(text: string, before: Position): Position | string {
-  const hash = LINE_END.exec(text)?.[1];
-  if (hash === undefined) return "no record with a hash at its end";
-  const body = `${text.slice(0, -`,"hash":"${hash}"}`.length)}}`;
-  if (hashOf(body) !== hash) return "its content does not match its hash";
-  const start = `{"seq":${before.seq + 1},"prev":"${before.hash}",`;
-  if (!body.startsWith(start)) return `it does not follow record ${before.seq}`;
-  return { seq: before.seq + 1, hash };
+/** The record's members; of one that would not fit a line, all but its lists. */
+function fieldsOf(record: DecisionRecord): string {
+  const fields = JSON.stringify(record).slice(1, -1);
+  const most = LOG_LINE_LIMIT_BYTES - LINE_OVERHEAD_BYTES;
+  if (fields.length * 3 <= most || Buffer.byteLength(fields) <= most) return fields; // UTF-8 takes at most three for one
+  const omitted = record.images.length + record.violations.length;
+  return JSON.stringify({ ...record, images: [], violations: [], omitted }).slice(1, -1);
 }
 
-function resume(descriptor: number, file: string): Position {
-  const { size } = fstatSync(descriptor);
-  const start = Math.max(0, size - LOG_LINE_LIMIT_BYTES);
-  const tail = Buffer.alloc(size - start);
-  readSync(descriptor, tail, 0, tail.length, start);
-  const whole = tail.lastIndexOf(0x0a) + 1;
-  if (whole < tail.length) ftruncateSync(descriptor, start + whole);
-  const line = tail.subarray(0, whole).toString("utf8").trimEnd().split("\n").at(-1) ?? "";
-  if (line === "") return { seq: 0, hash: CHAIN_START };
-  const seq = Number(/^\{"seq":(\d+),/.exec(line)?.[1]);
-  const hash = LINE_END.exec(line)?.[1];
-  if (hash !== undefined && Number.isSafeInteger(seq)) return { seq, hash };
-  throw codedSystemError(new Error("its last line is no decision record"), file);
-}
-
-function hashOf(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
-}
+/** Position and hash of a line. */
+const LINE_OVERHEAD_BYTES = 256;

@@ -31,7 +31,7 @@ export function addEvidenceMetrics(registry: Registry, read: () => ImageSourceSt
 type Values = Readonly<Record<string, number>>;
 
 /** Totals kept elsewhere, one for each value of the label, or the only one. */
-function counter<L extends string>(
+export function counter<L extends string>(
   registry: Registry,
   spec: MetricSpec<L>,
   label: L | undefined,
@@ -51,7 +51,12 @@ function counter<L extends string>(
   });
 }
 
-function gauge<L extends string>(registry: Registry, spec: MetricSpec<L>, label: L | undefined, values: () => Values) {
+export function gauge<L extends string>(
+  registry: Registry,
+  spec: MetricSpec<L>,
+  label: L | undefined,
+  values: () => Values,
+) {
   const { name, help, labels } = spec;
   const own: Gauge = new Gauge({
     name,

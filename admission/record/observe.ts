@@ -6,7 +6,6 @@ import { headLine, renderVerdict } from "../answer/render.ts";
 import type { Verdict } from "../judge.ts";
 import { ADMISSION_METRICS } from "../metrics.ts";
 import type { ReviewRequest } from "../review.ts";
-import type { DecisionRecord } from "./decision-log.ts";
 
 /** Buckets of a review's duration, in seconds: an answer from the cache to the API server's longest time-out. */
 const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -125,34 +124,4 @@ function violationLines(verdict: Verdict): string {
 function joined(name: string, values: readonly string[]): Readonly<Record<string, string>> {
   const distinct = [...new Set(values)];
   return distinct.length === 0 ? {} : { [name]: distinct.join(", ").slice(0, EVENT_VALUE_LIMIT) };
-}
-
-/** Most images and most violations of one record, so that its line stays far below what is read back. */
-export const RECORD_PARTS_LIMIT = 512;
-
-/** A decision as the hash-chained log keeps it. */
-export function decisionRecord(door: Door, request: ReviewRequest, verdict: Verdict, nowMs: number): DecisionRecord {
-  const violations = violationsOf(verdict);
-  return {
-    at: new Date(nowMs).toISOString(),
-    uid: request.uid,
-    door,
-    subject: verdict.subject.name,
-    operation: request.operation,
-    user: request.username,
-    outcome: outcomeOf(verdict),
-    ...(verdict.unjudged === undefined ? {} : { unjudged: verdict.unjudged }),
-    images: verdict.parts.slice(0, RECORD_PARTS_LIMIT).flatMap(({ path, about, facts }) => {
-      if (facts === undefined) return [];
-      const { digest, signers, scan } = facts;
-      return [{ path, image: about, ...(digest === undefined ? {} : { digest }), signers, scan }];
-    }),
-    ...(violations.length > RECORD_PARTS_LIMIT ? { omitted: violations.length - RECORD_PARTS_LIMIT } : {}),
-    violations: violations.slice(0, RECORD_PARTS_LIMIT).map(({ part, violation }) => ({
-      code: violation.code,
-      path: violation.path,
-      rule: violation.rule,
-      mode: part.mode,
-    })),
-  };
 }

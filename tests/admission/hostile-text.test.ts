@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { LOG_LINE_LIMIT_BYTES, openDecisionLog } from "../../admission/record/decision-log.ts";
+import { LOG_LINE_LIMIT_BYTES } from "../../admission/record/chain.ts";
+import { verifyLog } from "../../admission/record/verify-log.ts";
 import { openShop, pod, requestFor, type Shop, startWebhook, type Webhook } from "./support/webhook.ts";
 
 let shop: Shop;
@@ -18,7 +19,10 @@ afterAll(async () => {
 });
 
 const logFile = () => join(webhook.folder, "state/decisions.log");
-const lastRecord = () => readFileSync(logFile(), "utf8").trimEnd().split("\n").at(-1) ?? "";
+const lastRecord = () =>
+  readFileSync(logFile(), "utf8")
+    .split("\n")
+    .findLast((line) => line.includes('"uid":')) ?? "";
 
 describe("what an author writes cannot forge a line of the answer", () => {
   const FORGED = "x\n  allow    spec.containers[0].image  ghcr.io/acme/good\u001b[2J\u202e\u2028";
@@ -64,10 +68,10 @@ describe("what an author writes has no say in how long a record is", () => {
     ["a name of five million characters", () => pod(shop.images.unsigned, {}, { name: undefined, generateName: long })],
     ["an image of five million characters", () => pod(long)],
   ];
-  it.each(cases)("%s: the log can be opened again", async (_, object) => {
+  it.each(cases)("%s: the log can be read again", async (_, object) => {
     const answer = await webhook.review("validate", requestFor(object()));
     expect(answer.allowed).toBe(false);
     expect(lastRecord().length).toBeLessThan(LOG_LINE_LIMIT_BYTES / 100);
-    openDecisionLog(logFile()).close();
+    expect(verifyLog(logFile())).toMatchObject({ holds: true });
   });
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { verifyChain } from "../../admission/record/decision-log.ts";
+import { verifyLog } from "../../admission/record/verify-log.ts";
 import { pushImage } from "../../cli/demo/registry/registry.ts";
 import { attestVuln, signCosignSimple } from "../../cli/demo/signing/signing.ts";
 import { fromTimes, on, redirectTo } from "../support/registry-of-faults.ts";
@@ -295,7 +295,10 @@ describe("what is written on an object is not believed", () => {
 describe("the decision log", () => {
   it("holds an unbroken chain of what was decided, and nothing of a dry run", async () => {
     const file = join(webhook.folder, "state/decisions.log");
-    const lines = () => readFileSync(file, "utf8").trimEnd().split("\n");
+    const lines = () =>
+      readFileSync(file, "utf8")
+        .split("\n")
+        .filter((line) => line.includes('"uid":'));
     const before = lines().length;
     await webhook.review("validate", requestFor(pod(shop.images.unsigned), { dryRun: true, name: "dry" }));
     expect(lines()).toHaveLength(before);
@@ -307,6 +310,6 @@ describe("the decision log", () => {
       user: "alice",
       violations: [{ code: "IMG_UNSIGNED" }],
     });
-    expect(verifyChain(lines())).toBeUndefined();
+    expect(verifyLog(file)).toMatchObject({ holds: true });
   });
 });

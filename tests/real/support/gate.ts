@@ -34,7 +34,7 @@ export interface GateOptions {
   /** Where the API server finds the webhook; the replica itself unless said. */
   readonly url?: string;
   /** Further configuration. */
-  readonly more?: Readonly<Record<string, unknown>>;
+  readonly more?: { readonly kubernetes?: object; readonly tls?: object; readonly drain?: string };
 }
 
 /** One replica of the real webhook, in its own process, that its cluster's API server calls. */
@@ -94,9 +94,9 @@ function configuration({ cluster, kubeconfig, registries, url, more }: GateOptio
     caFile: "./webhook-ca.pem",
     admin: { listen: `${host}:9443` },
     registries: registries.map((registry) => ({ host: registry, plainHttp: true })),
-    kubernetes: { kubeconfig, register: { url: url ?? own } },
-    tls: { clientCa: cluster.webhookClient.caFile, clientNames: [cluster.webhookClient.name] },
     ...more,
+    kubernetes: { kubeconfig, register: { url: url ?? own }, ...more?.kubernetes },
+    tls: { clientCa: cluster.webhookClient.caFile, clientNames: [cluster.webhookClient.name], ...more?.tls },
   };
 }
 

@@ -122,7 +122,7 @@ function answer({ object, policy, evidence, rego = NO_REGO, door = "validate", r
       log: silentLog,
       metrics: METRICS,
       tracing: NO_TRACING,
-      decisions: { append: () => {}, close: () => {} },
+      decisions: { append: async () => {} },
       events: { emit: () => {} },
     },
   });

@@ -1,0 +1,178 @@
+import { existsSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { codedSystemError } from "../../core/base/errors.ts";
+import { BEFORE_ALL, followLine, type Position, previousOf } from "./chain.ts";
+import { type Checkpoint, type PublicKey, readCheckpoint, readPublicKey } from "./checkpoint.ts";
+import { archivesOf, filesOf } from "./log-files.ts";
+import { readHead } from "./log-head.ts";
+import { readLines } from "./read-lines.ts";
+
+/** The current file's name in the gate's state folder. */
+const LOG_NAME = "decisions.log";
+
+export interface VerifyOptions {
+  /** File of the public key; the one beside the log when absent, which proves less: who rewrites a log can rewrite that. */
+  readonly key?: string;
+  /** A line that somebody kept elsewhere: the log must hold it. */
+  readonly expect?: Position;
+}
+
+/** Where a log breaks, and why. */
+export interface LogBreak {
+  readonly file: string;
+  /** One-based. */
+  readonly line: number;
+  /** Number of the record that should stand there. */
+  readonly seq: number;
+  readonly why: string;
+}
+
+/** What a log holds as far as it holds. */
+export interface LogSummary {
+  readonly files: number;
+  readonly records: number;
+  readonly checkpoints: number;
+  /** First and last line's numbers; 0 when there is none. */
+  readonly first: number;
+  readonly last: number;
+  /** Records after the last checkpoint, which nobody has signed for yet. */
+  readonly unsigned: number;
+  /** Decisions the log says it could not write. */
+  readonly lost: number;
+  readonly key: string;
+  /** Time of the last checkpoint. */
+  readonly signedAt?: string;
+}
+
+export type LogVerdict =
+  | { readonly holds: true; readonly summary: LogSummary }
+  | { readonly holds: false; readonly broken: LogBreak; readonly summary: LogSummary };
+
+/**
+ * Reads a log from its first line to its last and says whether anything was changed, cut, moved, put in or taken out.
+ * Takes as much memory as one line, whatever the log's size.
+ *
+ * @param path  a folder with all files of a log, or one file of it
+ * @throws {CodedError} AUDIT_KEY, or the system's error
+ */
+export function verifyLog(path: string, options: VerifyOptions = {}): LogVerdict {
+  const isFolder = isDirectory(path);
+  const current = isFolder ? join(path, LOG_NAME) : path;
+  const own = filesOf(isFolder ? current : join(dirname(path), LOG_NAME));
+  const key = readPublicKey(options.key ?? own.pub);
+  const archives = isFolder ? archivesOf(current).map(({ file }) => file) : [];
+  const files = [...archives, ...(existsSync(current) || archives.length === 0 ? [current] : [])];
+  const head = isFolder ? readHead(own.head) : undefined;
+  const reading = new Reading(
+    key,
+    [options.expect, head].filter((one) => one !== undefined),
+  );
+  const inside = files.reduce<LogBreak | undefined>((found, file) => found ?? reading.file(file), undefined);
+  const broken = inside ?? (isFolder ? reading.missing() : undefined);
+  const summary = reading.summary();
+  return broken === undefined ? { holds: true, summary } : { holds: false, broken, summary };
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch (thrown) {
+    throw codedSystemError(thrown, path);
+  }
+}
+
+class Reading {
+  readonly #key: PublicKey;
+  #position: Position | undefined;
+  /** Before the first line. */
+  #start: Position = BEFORE_ALL;
+  #place = { file: "", line: 0 };
+  #first = { file: "", line: 1 };
+  #files = 0;
+  #records = 0;
+  #checkpoints = 0;
+  #unsigned = 0;
+  #lost = 0;
+  #newest: Checkpoint | undefined;
+  readonly #known: readonly Position[];
+
+  /** @param known  lines that somebody kept */
+  constructor(key: PublicKey, known: readonly Position[]) {
+    this.#key = key;
+    this.#known = known;
+  }
+
+  file(path: string): LogBreak | undefined {
+    this.#files++;
+    let line = 0;
+    for (const { bytes, isWhole } of readLines(path)) {
+      line++;
+      this.#place = { file: basename(path), line };
+      const why = isWhole ? this.#line(bytes, line) : "it is cut, or longer than a record can be";
+      if (why !== undefined) return this.#broken(why);
+    }
+    return undefined;
+  }
+
+  /** What a log that holds so far should have, too: the files before its first, and every line that is known. */
+  missing(): LogBreak | undefined {
+    const end = this.#position ?? this.#start;
+    const from = this.#newest?.from ?? 1;
+    if (this.#start.seq + 1 > from) {
+      const why = `records ${from} to ${this.#start.seq} are missing, and the log did not remove them itself`;
+      return { ...this.#first, seq: from, why };
+    }
+    const beyond = this.#known.find(({ seq }) => seq > end.seq);
+    if (beyond === undefined) return undefined;
+    const why = `the log ends before this line, and record ${beyond.seq} is known to have been written`;
+    return { ...this.#place, line: this.#place.line + 1, seq: end.seq + 1, why };
+  }
+
+  summary(): LogSummary {
+    const signedAt = this.#newest === undefined ? {} : { signedAt: this.#newest.at };
+    return {
+      files: this.#files,
+      records: this.#records,
+      checkpoints: this.#checkpoints,
+      first: this.#position === undefined ? 0 : this.#start.seq + 1,
+      last: this.#position?.seq ?? 0,
+      unsigned: this.#unsigned,
+      lost: this.#lost,
+      key: this.#key.id,
+      ...signedAt,
+    };
+  }
+
+  /** @returns why the line does not hold */
+  #line(bytes: Uint8Array, line: number): string | undefined {
+    const before = this.#position ?? previousOf(bytes) ?? BEFORE_ALL;
+    if (this.#position === undefined) {
+      this.#start = before;
+      this.#first = this.#place;
+    }
+    const next = followLine(bytes, before);
+    if (typeof next === "string") return next;
+    const checkpoint = readCheckpoint(bytes, this.#key);
+    if (typeof checkpoint === "string") return checkpoint;
+    if (line === 1 && checkpoint === undefined) return "a file begins with a checkpoint, and this one does not";
+    if (this.#position === undefined && before.seq === 0 && before.hash !== BEFORE_ALL.hash)
+      return "it is the first record, and says that it follows another";
+    if (this.#known.some(({ seq, hash }) => seq === next.seq && hash !== next.hash))
+      return "it is another record than the one that is known to have been written";
+    this.#position = next;
+    if (checkpoint === undefined) {
+      this.#records++;
+      this.#unsigned++;
+    } else {
+      this.#checkpoints++;
+      this.#unsigned = 0;
+      this.#lost += checkpoint.lost ?? 0;
+      this.#newest = checkpoint;
+    }
+    return undefined;
+  }
+
+  #broken(why: string): LogBreak {
+    return { ...this.#place, seq: (this.#position ?? this.#start).seq + 1, why };
+  }
+}
