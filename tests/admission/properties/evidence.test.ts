@@ -17,7 +17,7 @@ import {
   spoilt,
 } from "../support/evidence-cases.ts";
 
-const RUNS = Number(process.env["OUTRIDER_RUNS"] ?? 40);
+const RUNS = Number(process.env["OUTRIDER_RUNS"] ?? 25);
 
 const review = (one: Case): ReviewRequest => ({
   uid: "1",

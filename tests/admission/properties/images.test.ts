@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { type ImagePlace, objectWith, randomKind, randomPlace, type Shape } from "../support/random-objects.ts";
 import { openShop, pod, policySpec, type Shop, startWebhook, type Webhook } from "../support/webhook.ts";
 
-const RUNS = Number(process.env["OUTRIDER_RUNS"] ?? 60);
+const RUNS = Number(process.env["OUTRIDER_RUNS"] ?? 40);
 
 let shop: Shop;
 let webhook: Webhook;

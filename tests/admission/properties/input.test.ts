@@ -7,7 +7,7 @@ import { type Caller, createCaller, expectAnswered, sendBytes, uidIn } from "../
 import { openShop, pod, requestFor, type Shop, startWebhook, type Webhook } from "../support/webhook.ts";
 
 /** Of each property; more of them find more. */
-const RUNS = Number(process.env["OUTRIDER_RUNS"] ?? 100);
+const RUNS = Number(process.env["OUTRIDER_RUNS"] ?? 60);
 
 const DEADLINE_MS = 60_000 + RUNS * 100;
 
@@ -122,10 +122,10 @@ describe("whatever is sent to a door, the answer is a review or a coded 4xx", ()
     ["lists in lists without end", () => withObject(deep("[", "]", 200_000))],
     ["objects in objects without end", () => withObject(deep('{"a":', "}", 200_000))],
     ["nesting at the limit of the search", () => withObject(deep("[", "]", SEARCH_DEPTH_LIMIT))],
-    ["a review that is nesting alone", () => deep("[", "]", 1_000_000)],
+    ["a review that is nesting alone", () => deep("[", "]", 500_000)],
     ["an update of one nesting to another", () => update(deep("[", "]", 50_000), deep("[", "]", 50_001))],
-    ["half a million small values", () => withObject(`[${"{},".repeat(500_000)}0]`)],
-    ["half a million containers", () => withObject(`{"containers":[${'{"image":"a"},'.repeat(400_000)}{}]}`)],
+    ["a quarter of a million small values", () => withObject(`[${"{},".repeat(250_000)}0]`)],
+    ["two hundred thousand containers", () => withObject(`{"containers":[${'{"image":"a"},'.repeat(200_000)}{}]}`)],
     [
       "a hundred thousand fields",
       () => withObject(`{${Array.from({ length: 100_000 }, (_, i) => `"k${i}":[]`).join()}}`),
@@ -177,7 +177,7 @@ describe("however it is sent", () => {
   });
 
   it("as a compressed bomb", async () => {
-    const bomb = gzipSync(Buffer.alloc(100_000_000, "["));
+    const bomb = gzipSync(Buffer.alloc(20_000_000, "["));
     for (const path of DOORS) await ask(path, bomb, { "content-type": "application/json", "content-encoding": "gzip" });
   });
 

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { applyPatch } from "rfc6902";
 import { openShop, operationsOf, type Pod, pod, type Shop, startWebhook, type Webhook } from "../support/webhook.ts";
 
-const RUNS = Number(process.env["OUTRIDER_RUNS"] ?? 60);
+const RUNS = Number(process.env["OUTRIDER_RUNS"] ?? 40);
 
 let shop: Shop;
 let webhook: Webhook;
