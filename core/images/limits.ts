@@ -80,8 +80,6 @@ export const HELPER_OUTPUT_LIMIT_BYTES = 64 * 1024;
 export const TAGS_REMEMBERED = 10_000;
 /** Digests remembered of one tag, the ones seen longest ago dropped first. */
 export const DIGESTS_PER_TAG = 16;
-/** Deepest nesting of a manifest's JSON. @see OCI image-spec: a manifest needs 5 */
-export const MANIFEST_DEPTH = 32;
 /** Layers of one image. @see containerd and overlayfs, which stop at 500 and 128 */
 export const LAYERS_PER_IMAGE = 512;
 /** Entries of one index. */

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { CodedError } from "../base/errors.ts";
+import { CodedError, messageOf } from "../base/errors.ts";
 import type { Digest } from "../policy/evidence.ts";
-import { nestsDeeperThan } from "../wire/json-depth.ts";
+import { readStrictJson } from "../wire/json.ts";
 import { isDigest } from "./digest.ts";
 import { IMAGES_ERRORS, type ImagesCode } from "./errors.ts";
-import { ARTIFACTS_PER_IMAGE, LAYERS_PER_IMAGE, MANIFEST_DEPTH, MANIFESTS_PER_INDEX } from "./limits.ts";
+import { ARTIFACTS_PER_IMAGE, LAYERS_PER_IMAGE, MANIFESTS_PER_INDEX } from "./limits.ts";
 import { DOCKER_INDEX, DOCKER_SCHEMA_1, isManifestType, type ManifestType, OCI_INDEX } from "./media-types.ts";
 import type { Repository } from "./reference.ts";
 
@@ -116,14 +116,42 @@ export function parseReferrers(bytes: Uint8Array, where: string): Listing {
 }
 
 function parseJson(bytes: Uint8Array, where: string): unknown {
-  if (nestsDeeperThan(MANIFEST_DEPTH, bytes)) {
-    throw coded("REGISTRY_TOO_LARGE", where, `its JSON nests deeper than ${MANIFEST_DEPTH}`);
-  }
+  let json: unknown;
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    json = readStrictJson(bytes);
   } catch (cause) {
-    throw coded("REGISTRY_MALFORMED", where, "it is not JSON", cause);
+    throw coded("REGISTRY_MALFORMED", where, `it is not JSON that means one thing: ${messageOf(cause)}`, cause);
   }
+  refuseOtherSpellings(json, where);
+  return json;
+}
+
+/** Names of the image specification's objects. Annotations are maps, where every name is its own. */
+const FIELDS = [
+  ...["schemaVersion", "mediaType", "artifactType", "config", "layers", "manifests", "subject", "annotations"],
+  ...["digest", "size", "urls", "data", "platform", "os", "architecture", "variant", "os.version", "os.features"],
+];
+const FIELD_OF: ReadonlyMap<string, string> = new Map(FIELDS.map((field) => [folded(field), field]));
+
+/**
+ * Container runtimes are written in Go, whose reader takes "Layers" for "layers", and the last of them when both are
+ * there: what we read must be what they run.
+ * @see https://pkg.go.dev/encoding/json#Unmarshal, "preferring exact matches but also accepting case-insensitive matches"
+ */
+function refuseOtherSpellings(json: unknown, where: string): void {
+  if (typeof json !== "object" || json === null) return;
+  for (const [name, value] of Object.entries(json)) {
+    const field = Array.isArray(json) ? name : (FIELD_OF.get(folded(name)) ?? name);
+    if (field !== name) {
+      throw coded("REGISTRY_MALFORMED", where, `it says ${JSON.stringify(name.slice(0, 80))} for "${field}"`);
+    }
+    if (name !== "annotations") refuseOtherSpellings(value, where);
+  }
+}
+
+/** Equal for what Go's reader takes for equal, the long s and the Kelvin sign among it. */
+function folded(name: string): string {
+  return name.toUpperCase().toLowerCase();
 }
 
 function agreedType(json: unknown, contentType: string | undefined, where: string): ManifestType {

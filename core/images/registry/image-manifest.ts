@@ -32,14 +32,24 @@ function refuseAmbiguousIndex(children: readonly Descriptor[], where: string): v
   }
 }
 
-/** As containerd tells platforms apart: arm64 without a variant is v8, arm without one v7. */
+/** Architectures by their other names, and what a missing variant means. @see containerd/platforms, normalizeArch */
+const ARCHITECTURES: Readonly<Record<string, string>> = {
+  x86_64: "amd64",
+  "x86-64": "amd64",
+  i386: "386",
+  aarch64: "arm64",
+};
+const VARIANTS: Readonly<Record<string, string>> = { amd64: "v1", arm: "v7", arm64: "v8" };
+
+/** One text for what a runtime takes for one platform. */
 function platformOf({ platform }: Descriptor): string {
   if (platform == null) return "every platform";
-  const { os, architecture, variant, "os.version": version, "os.features": features } = platform;
-  const implied: Readonly<Record<string, string>> = { arm64: "v8", arm: "v7", amd64: "v1" };
-  const exact = variant == null || variant === "" ? (implied[architecture] ?? "") : variant;
-  const more = [version ?? "", ...(features ?? [])].filter((text) => text !== "").join(" ");
-  return `${os}/${architecture}${exact === "" ? "" : `/${exact}`}${more === "" ? "" : ` ${more}`}`.slice(0, 200);
+  const { os, architecture: named, variant, "os.version": version, "os.features": features } = platform;
+  const architecture = ARCHITECTURES[named.toLowerCase()] ?? named.toLowerCase();
+  const exact = variant == null || variant === "" ? VARIANTS[architecture] : variant.toLowerCase();
+  const path = [os.toLowerCase(), architecture, ...(exact === undefined ? [] : [exact])].join("/");
+  const more = [version ?? "", ...(features ?? []).toSorted()].filter((text) => text !== "");
+  return [path, ...more].join(" ").slice(0, 200);
 }
 
 /** A node would fetch them from an address that the image's author chose, without asking the registry. */

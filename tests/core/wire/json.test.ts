@@ -44,6 +44,11 @@ describe("JSON that means one thing only", () => {
     expect(() => read("\uFEFF{}")).toThrow(SyntaxError);
   });
 
+  it("takes time in proportion to what it reads, also for strings without an end", () => {
+    // half an hour, were it to grow with the square
+    expect(() => read(`"${'\\"'.repeat(500_000)}`)).toThrow(SyntaxError);
+  });
+
   it(`refuses more than ${JSON_DEPTH_LIMIT} levels`, () => {
     const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`;
     expect(read(nested(JSON_DEPTH_LIMIT))).toBeDefined();

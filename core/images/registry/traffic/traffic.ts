@@ -158,14 +158,17 @@ async function waitOutPause(host: Host, journey: Journey, { clock, sleep }: Rule
 async function ask(host: Host, journey: Journey, exchange: () => Promise<Answer>, rules: Rules): Promise<Answer> {
   const pass = host.breaker.enter();
   if (pass.kind === "wait") throw circuitOpen(host, journey, pass.untilMs);
-  const startedAtMs = rules.clock();
+  let sentAtMs: number | undefined;
   try {
-    const answer = await inTurn(host, journey, exchange);
+    const answer = await inTurn(host, journey, () => {
+      sentAtMs = rules.clock();
+      return exchange();
+    });
     if (answer.status >= 500 && answer.status !== 501) host.breaker.failed(`it answered ${answer.status}`);
     else host.breaker.succeeded();
     return answer;
   } catch (thrown) {
-    const waitedMs = rules.clock() - startedAtMs;
+    const waitedMs = sentAtMs === undefined ? 0 : rules.clock() - sentAtMs;
     if (isFailureOfHost(thrown, waitedMs, rules)) host.breaker.failed((thrown as Error).message);
     else if (pass.trial) host.breaker.givenUp();
     throw thrown;

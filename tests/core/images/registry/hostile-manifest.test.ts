@@ -4,13 +4,13 @@ import type { Fault } from "../../../../cli/demo/registry/reply.ts";
 import {
   HEADERS_LIMIT_BYTES,
   LAYERS_PER_IMAGE,
-  MANIFEST_DEPTH,
   MANIFEST_LIMIT_BYTES,
   MANIFESTS_PER_INDEX,
 } from "../../../../core/images/limits.ts";
 import { DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from "../../../../core/images/media-types.ts";
 import { parseReference } from "../../../../core/images/reference.ts";
 import { createRegistryClient, type RegistryClient } from "../../../../core/images/registry-client.ts";
+import { JSON_DEPTH_LIMIT } from "../../../../core/wire/json.ts";
 import {
   both,
   dripHeaders,
@@ -49,10 +49,10 @@ afterEach(async () => {
 });
 afterAll(() => registry.close());
 
-const ask = (reference = "1") => {
+const ask = (reference = "1", requestDeadlineMs = 3000) => {
   const client = createRegistryClient({
     registries: [{ host: registry.host, plainHttp: true }],
-    requestDeadlineMs: 150,
+    requestDeadlineMs,
   });
   clients.push(client);
   return client.manifest(parseReference(image.reference), reference, AbortSignal.timeout(4000));
@@ -91,12 +91,12 @@ describe("a manifest over a real socket is refused", () => {
       "REGISTRY_TOO_LARGE",
       `more than ${LAYERS_PER_IMAGE} layers`,
     ],
-    ["nested without measure", () => jsonBomb(100_000), "REGISTRY_TOO_LARGE", `nests deeper than ${MANIFEST_DEPTH}`],
+    ["nested without measure", () => jsonBomb(100_000), "REGISTRY_MALFORMED", `nested deeper than ${JSON_DEPTH_LIMIT}`],
     [
       "nested a step too deep",
-      () => jsonBomb(MANIFEST_DEPTH),
-      "REGISTRY_TOO_LARGE",
-      `nests deeper than ${MANIFEST_DEPTH}`,
+      () => jsonBomb(JSON_DEPTH_LIMIT),
+      "REGISTRY_MALFORMED",
+      `nested deeper than ${JSON_DEPTH_LIMIT}`,
     ],
     ["that is a gzip bomb", () => gzipBomb(), "REGISTRY_MALFORMED", "content-encoding gzip, not asked for"],
     [
@@ -130,6 +130,24 @@ describe("a manifest over a real socket is refused", () => {
       "an image and an index at once",
     ],
     [
+      "that has its layers twice",
+      () => serveAs(OCI_MANIFEST, `{"schemaVersion":2,"mediaType":"${OCI_MANIFEST}","layers":[],"layers":[]}`),
+      "REGISTRY_MALFORMED",
+      'the name "layers" twice in one object',
+    ],
+    [
+      "whose child has a second digest",
+      () => index([descriptor({ Digest: OTHER })]),
+      "REGISTRY_MALFORMED",
+      'it says "Digest" for "digest"',
+    ],
+    ...["Layers", "LAYERS", "layer\u017f"].map((name): (typeof attacks)[number] => [
+      `that also has ${name}, which a runtime would take for layers`,
+      () => manifest({ [name]: [descriptor({ digest: OTHER })] }),
+      "REGISTRY_MALFORMED",
+      `it says .* for "layers"`,
+    ]),
+    [
       "with a digest that is none",
       () => manifest({ layers: [descriptor({ digest: "sha256:../../etc" })] }),
       "REGISTRY_MALFORMED",
@@ -162,6 +180,16 @@ describe("a manifest over a real socket is refused", () => {
       "are for linux/arm64/v8",
     ],
     [
+      "with two children for one platform under two names",
+      () =>
+        index([
+          descriptor({ platform: linux }),
+          descriptor({ digest: OTHER, platform: { os: "Linux", architecture: "aarch64" } }),
+        ]),
+      "REGISTRY_AMBIGUOUS_INDEX",
+      "are for linux/arm64/v8",
+    ],
+    [
       "with two children for no platform",
       () => index([descriptor(), descriptor({ digest: OTHER })]),
       "REGISTRY_AMBIGUOUS_INDEX",
@@ -176,11 +204,17 @@ describe("a manifest over a real socket is refused", () => {
   ];
   it.each(attacks)("%s", async (_given, fault, code, why) => {
     registry.inject(on(/manifests/, fault()));
-    await expect(ask()).rejects.toMatchObject({ code, message: expect.stringMatching(new RegExp(why)) });
+    const asked = ask("1", code === "REGISTRY_TIMEOUT" ? 100 : undefined);
+    await expect(asked).rejects.toMatchObject({ code, message: expect.stringMatching(new RegExp(why)) });
   });
 });
 
 describe("an index is read", () => {
+  it("with annotations whose names differ in case, since those are a map", async () => {
+    registry.inject(on(/manifests/, index([descriptor()], { annotations: { layers: "a", Layers: "b" } })));
+    expect(await ask()).toMatchObject({ kind: "index" });
+  });
+
   it("with several platforms, variants and versions, and attestations of no platform", async () => {
     const platforms = [
       { os: "linux", architecture: "amd64" },
