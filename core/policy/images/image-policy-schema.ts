@@ -16,7 +16,6 @@ import { selectorField } from "./selector.ts";
 import { versionField } from "./version.ts";
 
 export type { Authority } from "./authority.ts";
-export { AUTHORITIES_PER_POLICY, GLOBS_PER_POLICY } from "./fields.ts";
 
 /** Most attestation rules of one policy. */
 export const ATTESTATIONS_PER_POLICY = 32;

@@ -56,12 +56,13 @@ function sigstoreRoot(name: string, path: string, roots: TrustRoots): SigstoreRo
 function notaryRoot(name: string, path: string, roots: TrustRoots): NotaryRoot | Unresolved {
   const store = roots.get(name)?.notary;
   if (store === undefined) return unresolved(name, path, roots, "notary");
-  const { certificates, signingAuthorities, timestampAuthorities, verifyTimestamp } = store;
+  const { certificates, signingAuthorities, timestampAuthorities, verifyTimestamp, revoked } = store;
   return {
     ...(certificates === undefined ? {} : { certificates }),
     ...(signingAuthorities === undefined ? {} : { signingAuthorities }),
     ...(timestampAuthorities === undefined ? {} : { timestampAuthorities }),
     verifyTimestamp,
+    ...(revoked.length === 0 ? {} : { revoked }),
   };
 }
 

@@ -54,6 +54,14 @@ const sigstore = z.strictObject({
     .describe("How much of the root must have vouched for one signature."),
 });
 
+/** Most certificates that one trust store takes back. */
+export const REVOKED_PER_ROOT = 4096;
+
+const fingerprintField = z
+  .string()
+  .regex(/^[0-9A-Fa-f]{64}$/, "expected 64 hex digits")
+  .transform((text) => text.toLowerCase());
+
 const notary = z
   .strictObject({
     certificates: certificatesField
@@ -65,6 +73,11 @@ const notary = z
     timestampAuthorities: certificatesField
       .optional()
       .describe("PEM certificates of the authorities that issue RFC 3161 timestamps."),
+    revoked: z
+      .array(fingerprintField)
+      .max(REVOKED_PER_ROOT)
+      .default([])
+      .describe("SHA-256 fingerprints of certificates that count no longer, as notation inspect shows them."),
     verifyTimestamp: z
       .enum(["always", "afterCertExpiry"])
       .default("always")
@@ -112,6 +125,8 @@ export interface NotaryRoot {
   readonly signingAuthorities?: string;
   readonly timestampAuthorities?: string;
   readonly verifyTimestamp?: "always" | "afterCertExpiry";
+  /** SHA-256 of certificates' DER, lower-case hex. */
+  readonly revoked?: readonly string[];
 }
 
 /** The Sigstore root that ships with Outrider; no TrustRoot may take its name. */
