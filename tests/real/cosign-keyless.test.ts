@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { pushBlob, pushManifest } from "../../cli/demo/registry/push.ts";
@@ -17,14 +17,16 @@ import {
   OCI_MANIFEST,
 } from "../../core/images/media-types.ts";
 import { createRegistryClient } from "../../core/images/registry-client.ts";
+import type { ImageEvidence } from "../../core/policy/evidence.ts";
 import type { Authority } from "../../core/policy/images/authority.ts";
 import type { Json, JsonRecord } from "../../core/policy/images/trust-root.ts";
 import { writePem } from "../../core/wire/x509/pem.ts";
 import { describeWith } from "../support/parts.ts";
 import { createSigstore, SIGNED_AT_MS, type Wrapping } from "../support/sigstore/authority.ts";
-import type { KeyPair } from "../support/sigstore/certificates.ts";
+import { generateKeys } from "../support/sigstore/certificates.ts";
 import { at, flip, type Path, withLeaf } from "../support/sigstore/mutate.ts";
-import { must, ownFolder, run } from "./support/program.ts";
+import { ownFolder, run } from "./support/program.ts";
+import { makeTrustedRoot } from "./support/trusted-root.ts";
 
 const LEAF = { subject: "release@acme.test", issuer: "https://accounts.test" };
 
@@ -81,26 +83,31 @@ describeWith(["cosign"], "real cosign and we say the same of keyless evidence", 
     await pushManifest(registry, image.repository, manifest, `${image.digest.replace(":", "-")}.sig`);
   }
 
+  const who = ({ subject, issuer }: typeof LEAF) => [
+    ...["--certificate-identity", subject, "--certificate-oidc-issuer", issuer],
+  ];
+  const root = () => ["--trusted-root", join(folder.path, "trusted-root.json"), "--allow-http-registry"];
+
   async function cosignSays(image: PushedImage, identity = LEAF): Promise<{ good: boolean; said: string }> {
-    const who = ["--certificate-identity", identity.subject, "--certificate-oidc-issuer", identity.issuer];
-    const root = ["--trusted-root", join(folder.path, "trusted-root.json"), "--allow-http-registry"];
-    const { code, stderr } = await run(cosign, ["verify", ...who, ...root, image.pinned]);
+    const { code, stderr } = await run(cosign, ["verify", ...who(identity), ...root(), image.pinned]);
     return { good: code === 0, said: stderr };
   }
 
-  async function weSay(image: PushedImage, identity = LEAF, root = sigstore.root()): Promise<boolean> {
+  function keylessAuthority(identity = LEAF, trusted = sigstore.root()): Authority {
+    return { name: "release", role: "release", keyless: { ...identity, trustRoot: "test", root: trusted } };
+  }
+
+  async function evidence(image: PushedImage, authority: Authority): Promise<ImageEvidence> {
     const client = createRegistryClient({ registries: [{ host: registry.host, plainHttp: true }] });
-    const keyless = { ...identity, trustRoot: "test", root };
-    const authority: Authority = { name: "release", role: "release", keyless };
     try {
-      const signal = AbortSignal.timeout(10_000);
-      return (
-        (await collectImageEvidence(image.pinned, [authority], { registry: client }, signal)).signatures.kind ===
-        "found"
-      );
+      return await collectImageEvidence(image.pinned, [authority], { registry: client }, AbortSignal.timeout(10_000));
     } finally {
       await client.close();
     }
+  }
+
+  async function weSay(image: PushedImage, identity = LEAF, trusted = sigstore.root()): Promise<boolean> {
+    return (await evidence(image, keylessAuthority(identity, trusted))).signatures.kind === "found";
   }
 
   async function expectBoth(image: PushedImage, good: boolean, identity = LEAF): Promise<void> {
@@ -141,9 +148,8 @@ describeWith(["cosign"], "real cosign and we say the same of keyless evidence", 
         "--type",
         COSIGN_SIGN_PREDICATE,
       ];
-      const who = ["--certificate-identity", LEAF.subject, "--certificate-oidc-issuer", LEAF.issuer];
-      const root = ["--trusted-root", join(folder.path, "trusted-root.json")];
-      const { code, stderr } = await run(cosign, ["verify-blob-attestation", ...who, ...root, ...how]);
+      const trusted = ["--trusted-root", join(folder.path, "trusted-root.json")];
+      const { code, stderr } = await run(cosign, ["verify-blob-attestation", ...who(LEAF), ...trusted, ...how]);
       expect({ we: await weSay(image), cosign: code, said: code === 0 ? "" : stderr }).toEqual({
         we: true,
         cosign: 0,
@@ -157,28 +163,44 @@ describeWith(["cosign"], "real cosign and we say the same of keyless evidence", 
     const how: Wrapping = { entries: ["dsse 0.0.1", "dsse 0.0.2"], timestamp: true };
     await attachBundle(image, sigstore.bundle(sigstore.issue(LEAF), statement(image), how));
     const requires = { transparencyLog: 2, timestamps: 1, sct: 1 };
-    expect(await weSay(image, LEAF, { trustedRoot: await createRoot(), requires })).toBe(true);
+    expect(
+      await weSay(image, LEAF, { trustedRoot: await makeTrustedRoot(cosign, folder.path, sigstore), requires }),
+    ).toBe(true);
   });
 
-  async function createRoot(): Promise<JsonRecord> {
-    const write = (name: string, label: string, ...der: readonly Uint8Array[]) => {
-      writeFileSync(join(folder.path, name), der.map((one) => writePem(one, label)).join(""));
-      return join(folder.path, name);
-    };
-    const since = "start-time=2025-03-01T00:00:00Z";
-    const chain = (name: string, ...der: readonly Uint8Array[]) =>
-      `url=https://${name},certificate-chain=${write(`${name}.pem`, "CERTIFICATE", ...der)},${since}`;
-    const log = (name: string, { spki }: KeyPair) =>
-      `url=https://${name},public-key=${write(`${name}.pem`, "PUBLIC KEY", spki)},${since}`;
-    const { fulcio, rootCa, rekorV1, rekorV2, certificateLog, stamps } = sigstore;
-    await must(cosign, [
-      ...["trusted-root", "create", "--out", join(folder.path, "made.json")],
-      ...["--fulcio", chain("fulcio.test", fulcio.der, rootCa.der), "--tsa", chain("timestamp.test", ...stamps.chain)],
-      ...["--rekor", log(rekorV1.name, rekorV1.keys), "--ctfe", log("ctfe.test", certificateLog.keys)],
-      ...["--rekor", `${log(rekorV2.name, rekorV2.keys)},origin=${rekorV2.name}`],
-    ]);
-    return JSON.parse(readFileSync(join(folder.path, "made.json"), "utf8")) as JsonRecord;
-  }
+  it.each([
+    ["is in the log", { entries: ["dsse 0.0.1"] }, true],
+    ["is in the log, of version 2", { entries: ["hashedrekord 0.0.2"], timestamp: true }, true],
+    ["is in no log", { entries: [], timestamp: true }, false],
+  ] as const)("a key's signature that %s", async (_, how, good) => {
+    const image = await push();
+    const keys = generateKeys();
+    await attachBundle(image, sigstore.bundle({ keys }, statement(image), how));
+    const file = join(folder.path, `key-${count}.pub`);
+    const key = writePem(keys.spki, "PUBLIC KEY");
+    writeFileSync(file, key);
+    const theirs = await run(cosign, ["verify", "--key", file, ...root(), image.pinned]);
+    const ours = await evidence(image, { name: "release", role: "release", key, root: sigstore.root() });
+    expect({ we: ours.signatures.kind, cosign: theirs.code === 0 }).toEqual({
+      we: good ? "found" : "absent",
+      cosign: good,
+    });
+  });
+
+  it.each([
+    ["is of the type asked for", "https://slsa.dev/provenance/v1", LEAF, true],
+    ["is of another type", "https://spdx.dev/Document", LEAF, false],
+    ["is by somebody else", "https://slsa.dev/provenance/v1", { ...LEAF, subject: "other@acme.test" }, false],
+  ] as const)("an attestation that %s", async (_, predicateType, by, good) => {
+    const image = await push();
+    const predicate = { buildDefinition: {}, runDetails: { builder: { id: "https://builder.test" } } };
+    await attachBundle(image, sigstore.bundle(sigstore.issue(by), { ...statement(image), predicateType, predicate }));
+    const type = ["--type", "https://slsa.dev/provenance/v1"];
+    const theirs = await run(cosign, ["verify-attestation", ...type, ...who(LEAF), ...root(), image.pinned]);
+    const { attestations } = await evidence(image, keylessAuthority());
+    const ours = attestations?.kind === "found" && attestations.value.some((one) => one.predicateType === type[1]);
+    expect({ we: ours, cosign: theirs.code === 0 }).toEqual({ we: good, cosign: good });
+  });
 
   it("the old form is good", async () => {
     const image = await push();
