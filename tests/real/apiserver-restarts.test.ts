@@ -81,7 +81,7 @@ describeWith(["etcd", "kube-apiserver", "kubectl"], "a stream of Pods at a real 
     it(
       "loses none while the anchor and the serving certificates are replaced",
       async () => {
-        const two = await pair({ tls: { ...shortLives, ...clients(gated) } });
+        const two = await pair({ tls: shortLives });
         const stream = streamOfPods(gated, "rotate");
         await more(stream);
         const before = await Promise.all(two.map(issuerOf));
@@ -132,10 +132,6 @@ describeWith(["etcd", "kube-apiserver", "kubectl"], "a stream of Pods at a real 
 
   const shortLives = { servingLife: "6s", caLife: "1h", caOverlap: "2s" };
 });
-
-function clients({ cluster: { webhookClient } }: GatedCluster) {
-  return { clientCa: webhookClient.caFile, clientNames: [webhookClient.name] };
-}
 
 async function annotate({ cluster: { api } }: GatedCluster, name: string, value: string): Promise<void> {
   const path = "/api/v1/namespaces/outrider-system/secrets/outrider-webhook-ca";

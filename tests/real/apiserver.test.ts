@@ -1,10 +1,12 @@
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { describeWith } from "../support/parts.ts";
+import { ROOT } from "../support/sources.ts";
 import type { Gate } from "./support/gate.ts";
 import { registered } from "./support/gate.ts";
 import { type GatedCluster, openGatedCluster, refusal, shopPolicy, soon } from "./support/gated-cluster.ts";
 import { podOf, TEMPLATES, WORKFLOW, WORKFLOW_CRD } from "./support/objects.ts";
-import { eventually, ownFolder, run } from "./support/program.ts";
+import { eventually, must, ownFolder, run } from "./support/program.ts";
 
 const START_MS = 120_000;
 const PODS = "/api/v1/namespaces/shop/pods";
@@ -18,7 +20,7 @@ describeWith(["etcd", "kube-apiserver", "kubectl"], "a real API server with the 
 
   beforeAll(async () => {
     gated = await openGatedCluster(programs, folder.path);
-    gate = gated.gate("gate");
+    gate = gated.gate("gate", { more: { kubernetes: { pullSecrets: { namespaces: ["shop"] } } } });
     await gate.start();
     await gated.policy("production", shopPolicy(gated.shop));
     await registered(gated.cluster, ["production"]);
@@ -278,6 +280,75 @@ describeWith(["etcd", "kube-apiserver", "kubectl"], "a real API server with the 
       const { stdout } = await run(process.execPath, ["--input-type=module", "--no-warnings", "-e", script]);
       expect(stdout.trim()).toBe("403 REVIEW_CALLER_UNKNOWN");
       expect(asked()).toBe(before);
+    });
+  });
+
+  describe("a digest that runs in the namespace", () => {
+    it("keeps the grace its policy states when its scan has become too old; one that does not run has none", async () => {
+      const { metadata, spec } = await gated.create(PODS, podOf("lasting", images().good));
+      const [container] = spec.containers;
+      const containerStatuses = [
+        { name: "web", image: "web", imageID: container?.image, ready: true, restartCount: 0, state: { running: {} } },
+      ];
+      const status = { status: { phase: "Running", containerStatuses } };
+      await patch(`${PODS}/${metadata.name}/status`, status, "application/merge-patch+json");
+      const scan = { maxAge: "1h", grace: "24h", refuse: ["critical"] };
+      await gated.policy("production", shopPolicy(gated.shop, { scan }));
+      const dry = (image: string) => refusal(gated.create(`${PODS}?dryRun=All`, podOf("again", image)));
+      await soon("the policy to be in force", async () => (await dry(images().bundle)).includes("IMG_SCAN_STALE"));
+      await soon("the running digest to be known", async () => (await dry(images().good)) === "(stored)");
+      expect(await dry(images().bundle)).toContain("IMG_SCAN_STALE");
+      await gated.policy("production", shopPolicy(gated.shop));
+      await soon("the first policy to be back", async () => (await dry(images().bundle)) === "(stored)");
+    });
+  });
+
+  describe("pull secrets", () => {
+    const withSecret = { imagePullSecrets: [{ name: "mine" }] };
+
+    it("are read only where the gate's role is bound, and their lack is said", async () => {
+      const said = await refusal(gated.create(PODS, podOf("private", images().good, withSecret)));
+      expect(said).toContain('API server: GET /api/v1/namespaces/shop/secrets/mine: secrets "mine" is forbidden');
+      await must(programs.kubectl, [
+        ...["--kubeconfig", gated.cluster.kubeconfig, "apply", "-n", "shop"],
+        ...["-f", join(ROOT, "deploy/pull-secrets.yaml")],
+      ]);
+      await soon(
+        "the right to count",
+        async () =>
+          (await refusal(gated.create(`${PODS}?dryRun=All`, podOf("private", images().good, withSecret)))) ===
+          "(stored)",
+      );
+    });
+  });
+
+  describe("what deploy/ has", () => {
+    it("is accepted as it is, the bootstrap policy in force", async () => {
+      const kubectl = (...args: string[]) =>
+        must(programs.kubectl, ["--kubeconfig", gated.cluster.kubeconfig, ...args]);
+      const dry = await kubectl(
+        "apply",
+        "--server-side",
+        "--dry-run=server",
+        "-f",
+        join(ROOT, "deploy/admission.yaml"),
+      );
+      expect(dry).toContain("deployment.apps/outrider-admission serverside-applied");
+      await kubectl("apply", "-f", join(ROOT, "deploy/policies"));
+      await registered(gated.cluster, ["kube-system", "production"]);
+    });
+  });
+
+  describe("while the API server was away", () => {
+    it("the gate kept what it knew, and hears of what changed once it is back", async () => {
+      await gated.cluster.restart();
+      expect(await refusal(gated.create(PODS, podOf("after", images().unsigned)))).toContain("IMG_UNSIGNED");
+      await gated.policy("production", shopPolicy(gated.shop, { mode: "warn" }));
+      await soon(
+        "the change to be heard of",
+        async () =>
+          (await refusal(gated.create(`${PODS}?dryRun=All`, podOf("after", images().unsigned)))) === "(stored)",
+      );
     });
   });
 
