@@ -89,13 +89,9 @@ export class RegistryStore {
 }
 
 /** @see distribution-spec "Listing Referrers": artifactType falls back to the config's media type */
-function referrerOf({ bytes, digest, mediaType }: StoredManifest, subject: Digest): StoredReferrer[] {
-  const json = JSON.parse(new TextDecoder().decode(bytes)) as {
-    subject?: { digest?: string };
-    artifactType?: string;
-    config?: { mediaType?: string };
-    annotations?: Record<string, string>;
-  };
+function referrerOf(manifest: StoredManifest, subject: Digest): StoredReferrer[] {
+  const { bytes, digest, mediaType } = manifest;
+  const json = parsed.get(manifest) ?? parseOnce(manifest);
   if (json.subject?.digest !== subject) return [];
   const artifactType = json.artifactType ?? json.config?.mediaType;
   return [
@@ -107,4 +103,20 @@ function referrerOf({ bytes, digest, mediaType }: StoredManifest, subject: Diges
       ...(json.annotations === undefined ? {} : { annotations: json.annotations }),
     },
   ];
+}
+
+interface ManifestJson {
+  readonly subject?: { readonly digest?: string };
+  readonly artifactType?: string;
+  readonly config?: { readonly mediaType?: string };
+  readonly annotations?: Record<string, string>;
+}
+
+/** A stored manifest never changes, and each is looked at for every list of referrers. */
+const parsed = new WeakMap<StoredManifest, ManifestJson>();
+
+function parseOnce(manifest: StoredManifest): ManifestJson {
+  const json = JSON.parse(new TextDecoder().decode(manifest.bytes)) as ManifestJson;
+  parsed.set(manifest, json);
+  return json;
 }

@@ -1,0 +1,334 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { applyPatch } from "rfc6902";
+import type { EvidenceSources } from "../../admission/evidence.ts";
+import { createDoors } from "../../admission/https/doors.ts";
+import type { Verdict } from "../../admission/judge.ts";
+import { parseReview, type ReviewResponse } from "../../admission/review.ts";
+import type { Fault, Reply } from "../../cli/demo/registry/reply.ts";
+import { HOUR_MS } from "../../core/base/clock.ts";
+import { silentLog } from "../../core/base/log.ts";
+import { NO_TRACING } from "../../core/base/tracing.ts";
+import { openFactStore } from "../../core/images/cache/fact-store.ts";
+import { createTagCache } from "../../core/images/cache/tag-cache.ts";
+import { collectImageEvidence, type EvidenceDeps } from "../../core/images/evidence.ts";
+import { createEvidenceCache } from "../../core/images/evidence-cache.ts";
+import { createRegistryClient } from "../../core/images/registry-client.ts";
+import { createVerifierPool } from "../../core/images/workers/pool.ts";
+import type { Digest, ScanResult } from "../../core/policy/evidence.ts";
+import type { ImagePolicy } from "../../core/policy/images/image-policy-schema.ts";
+import { type Random, randomOf, seedFrom } from "../support/registry-of-faults/random.ts";
+import { hang, reset, SEEDED_FAULTS, seededFaults, status } from "../support/registry-of-faults.ts";
+import type { Gallery, Truth } from "./gallery.ts";
+import { type Asked, MOVING } from "./objects.ts";
+import type { Circumstances, OwnScan } from "./oracle.ts";
+import { realThreads, simulatedThreads } from "./simulated-threads.ts";
+import { START_MS, type VirtualTime } from "./virtual-time.ts";
+import { drawWishes, policyOf, type Wish } from "./wishes.ts";
+
+/** One answer, and what was so while it was found. */
+export interface Review {
+  readonly allowed: boolean;
+  readonly tookMs: number;
+  /** How many doors the object went through, each with the whole deadline. */
+  readonly doors: number;
+  /** Codes of what was found, for the log. */
+  readonly words: string;
+  /** What the gate judged, image by image. */
+  readonly images: readonly { readonly reference: string; readonly digest?: Digest }[];
+  readonly circumstances: Circumstances;
+}
+
+/** The gate, everything it depends on, and the hands that spoil it. */
+export interface Stage {
+  review(asked: Asked, deadlineMs: number): Promise<Review>;
+  /** The image that the tag "moving" names now. */
+  moving(): Truth;
+  moveTag(): void;
+  changeWishes(): void;
+  jump(ms: number): void;
+  outage(isOn: boolean): void;
+  restart(): Promise<void>;
+  /** Everything behaves from now on. */
+  calm(): void;
+  close(): Promise<void>;
+}
+
+export interface StageOptions {
+  readonly seed: number;
+  readonly gallery: Gallery;
+  readonly time: VirtualTime;
+  readonly folder: string;
+  readonly tell: (line: string) => void;
+}
+
+/** Every so many seeds use real threads: they take a hundred times as long. */
+const REAL_THREADS_EVERY = 500;
+
+export function openStage(options: StageOptions): Stage {
+  const stage = new TheStage(options);
+  return stage;
+}
+
+class TheStage implements Stage {
+  readonly #options: StageOptions;
+  readonly #random: Random;
+  readonly #ownScans: ReadonlyMap<Digest, OwnScan>;
+  readonly #keeps: boolean;
+  readonly #startThread: ReturnType<typeof simulatedThreads>;
+  #isCalm = false;
+  #offsetMs = 0;
+  #wishes: readonly Wish[];
+  #policies: readonly ImagePolicy[];
+  #moving: Truth;
+  #running: Running;
+
+  constructor(options: StageOptions) {
+    const { seed, gallery, time, tell } = options;
+    this.#options = options;
+    this.#random = randomOf(seedFrom(seed, "the stage"));
+    this.#wishes = drawWishes(this.#random, gallery);
+    this.#policies = this.#wishes.map((wish) => policyOf(wish, gallery));
+    this.#moving = this.#drawMoving();
+    this.#ownScans = this.#drawOwnScans();
+    this.#keeps = this.#random.chance(0.4);
+    const threadRate = this.#random.pick([0, 0.02, 0.1]);
+    const rate = () => (this.#isCalm ? 0 : threadRate);
+    this.#startThread =
+      seed % REAL_THREADS_EVERY === REAL_THREADS_EVERY - 1
+        ? realThreads(time, 1 + this.#random.nat(6), tell)
+        : simulatedThreads({ seed, rate }, tell);
+    this.#injectFaults();
+    this.#running = this.#start();
+  }
+
+  moving(): Truth {
+    return this.#moving;
+  }
+
+  moveTag(): void {
+    this.#moving = this.#drawMoving();
+    this.#options.tell(`the tag moves to an image ${this.#moving.what}`);
+  }
+
+  changeWishes(): void {
+    this.#wishes = drawWishes(this.#random, this.#options.gallery);
+    this.#policies = this.#wishes.map((wish) => policyOf(wish, this.#options.gallery));
+    this.#options.tell("other policies are in force");
+  }
+
+  jump(ms: number): void {
+    this.#offsetMs += ms;
+    this.#options.tell(`the clock jumps by ${ms} ms`);
+  }
+
+  outage(isOn: boolean): void {
+    this.#out = isOn ? this.#random.pick([reset(), hang(), status(503), status(500)]) : undefined;
+    if (isOn) this.#options.tell("the registry is down");
+  }
+
+  async restart(): Promise<void> {
+    await this.#running.close();
+    if (this.#keeps && this.#random.chance(0.3)) this.#tamper();
+    this.#running = this.#start();
+    this.#options.tell("the gate restarts");
+  }
+
+  calm(): void {
+    this.#isCalm = true;
+    this.#offsetMs = 0;
+    this.#out = undefined;
+    this.#options.tell("all is calm");
+  }
+
+  close(): Promise<void> {
+    this.#options.gallery.registry.calm();
+    return this.#running.close();
+  }
+
+  async review(asked: Asked, deadlineMs: number): Promise<Review> {
+    const { time } = this.#options;
+    const [wishes, policies] = [this.#wishes, this.#policies];
+    const startedMs = time.elapsedMs;
+    const firstMs = this.#clock();
+    const through = (door: "validate" | "mutate", object: unknown) =>
+      this.#through(door, { ...asked.request, object }, policies, deadlineMs);
+    let { object } = asked.request;
+    if (asked.mutated) object = patched(object, (await through("mutate", object)).response);
+    const { response, verdict } = await through("validate", object);
+    const circumstances = { wishes, clockMs: [firstMs, this.#clock()], ownScans: this.#ownScans } as const;
+    return {
+      allowed: response.allowed,
+      tookMs: time.elapsedMs - startedMs,
+      doors: asked.mutated ? 2 : 1,
+      words: wordsOf(verdict),
+      images: imagesOf(verdict),
+      circumstances,
+    };
+  }
+
+  /** As the HTTPS server does after it has read a review. */
+  async #through(door: "validate" | "mutate", request: object, policies: readonly ImagePolicy[], deadlineMs: number) {
+    const heard: { verdict?: Verdict } = {};
+    const gate = {
+      policies: () => policies,
+      namespaceLabels: () => ({}),
+      sources: this.#running.sources,
+      clock: () => this.#clock(),
+    };
+    const witnesses = {
+      log: silentLog,
+      tracing: NO_TRACING,
+      decisions: { append: () => {} },
+      events: { emit: () => {} },
+      metrics: {
+        reviewed: (_door: unknown, verdict: Verdict) => {
+          heard.verdict = verdict;
+        },
+      },
+    };
+    const doors = createDoors({ gate, witnesses } as unknown as Parameters<typeof createDoors>[0]);
+    const review = parseReview(JSON.stringify({ apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", request }));
+    const response = await doors[door](review, AbortSignal.timeout(deadlineMs));
+    return { response, verdict: heard.verdict };
+  }
+
+  #clock(): number {
+    return this.#options.time.nowMs() + this.#offsetMs;
+  }
+
+  #out: Fault | undefined;
+
+  #injectFaults(): void {
+    const { seed, gallery, tell } = this.#options;
+    const rate = this.#random.pick([0, 0.03, 0.1, 0.3]);
+    const seeded = seededFaults(seed, { rate, longestDelayMs: this.#random.pick([3, 3000, 15_000]), kinds: KINDS });
+    let told = 0;
+    gallery.registry.calm();
+    gallery.registry.inject(async (exchange) => {
+      const reply = this.#moved(exchange.url) ?? exchange.reply;
+      if (this.#isCalm) return reply;
+      const spoilt =
+        (this.#out === undefined ? undefined : await this.#out({ ...exchange, reply })) ??
+        (await seeded.fault({ ...exchange, reply }));
+      for (; told < seeded.applied.length; told++) tell(seeded.applied[told] ?? "");
+      return spoilt ?? reply;
+    });
+  }
+
+  /** What the registry says of the tag that moves. */
+  #moved(url: string): Reply | undefined {
+    if (!url.endsWith(`/${MOVING}/manifests/moving`)) return undefined;
+    const manifest = this.#options.gallery.registry.store.manifest(MOVING, this.#moving.digest);
+    if (manifest === undefined) return undefined;
+    const headers = { "content-type": manifest.mediaType, "docker-content-digest": manifest.digest };
+    return { status: 200, headers, body: manifest.bytes };
+  }
+
+  #start(): Running {
+    const { gallery, folder } = this.#options;
+    const { registry } = gallery;
+    const clock = () => this.#clock();
+    const store = this.#keeps ? openFactStore(folder) : undefined;
+    const client = createRegistryClient({
+      registries: [{ host: registry.host, plainHttp: true }],
+      transport: registry.transport,
+      sleep: (ms) => this.#options.time.sleep(ms),
+      clock,
+    });
+    const verifier = createVerifierPool({ threads: 2, startThread: this.#startThread });
+    const cache = createEvidenceCache({
+      clock,
+      maxBytes: this.#random.pick([3000, 1_000_000]),
+      ...(store === undefined ? {} : { store }),
+    });
+    const deps: EvidenceDeps = {
+      registry: client,
+      verifier,
+      cache,
+      tags: createTagCache({ clock }),
+      ownScan: (digest) => this.#ownScan(digest),
+    };
+    const images = {
+      collect: (...asked: CollectArguments) => collectImageEvidence(asked[0], asked[1], deps, asked[2]),
+    };
+    const rego = { run: async () => [] };
+    return {
+      sources: { images, rego },
+      close: async () => {
+        await Promise.all([client.close(), verifier.close()]);
+        await store?.close();
+      },
+    };
+  }
+
+  async #ownScan(digest: Digest): Promise<ScanResult | undefined> {
+    const roll = this.#isCalm ? 1 : this.#random.nat(100) / 100;
+    if (roll < 0.03) throw new Error("the scan store cannot be read");
+    if (roll < 0.05) return new Promise(() => {});
+    const own = this.#ownScans.get(digest);
+    if (own === undefined) return undefined;
+    const { finishedAtMs, worst } = own;
+    const findings = worst === undefined ? [] : [{ id: "CVE-2026-2", severity: worst, package: "pkg:x" }];
+    return { digest, source: "trivy 0.1", finishedAtMs, findings };
+  }
+
+  #drawOwnScans(): ReadonlyMap<Digest, OwnScan> {
+    if (this.#random.chance(0.7)) return new Map();
+    const scan = (): OwnScan => {
+      const finishedAtMs = START_MS - this.#random.nat(300) * HOUR_MS;
+      return this.#random.chance(0.3) ? { finishedAtMs, worst: "critical" } : { finishedAtMs };
+    };
+    return new Map(
+      this.#options.gallery.images.filter(() => this.#random.chance(0.3)).map(({ digest }) => [digest, scan()]),
+    );
+  }
+
+  #drawMoving(): Truth {
+    return this.#random.pick(this.#options.gallery.images.filter(({ repository }) => repository === MOVING));
+  }
+
+  /** Somebody gets at the file: bytes of it change, or its key is another. */
+  #tamper(): void {
+    const file = join(this.#options.folder, this.#random.chance(0.8) ? "evidence.db" : "evidence.key");
+    const bytes = readFileSync(file);
+    const changes = 1 + this.#random.nat(20);
+    for (let n = 0; n < changes; n++) bytes[this.#random.nat(bytes.length)] = this.#random.nat(256);
+    writeFileSync(file, bytes);
+    this.#options.tell(`${changes} bytes of the kept evidence change`);
+  }
+}
+
+type CollectArguments = Parameters<EvidenceSources["images"]["collect"]>;
+
+interface Running {
+  readonly sources: EvidenceSources;
+  close(): Promise<void>;
+}
+
+/** Everything a registry can do but what only takes our own time. */
+const KINDS = Object.keys(SEEDED_FAULTS).filter((name) => !["json bomb", "huge headers"].includes(name));
+
+function patched(object: unknown, { patch }: ReviewResponse): unknown {
+  if (patch === undefined) return object;
+  const copy = structuredClone(object);
+  applyPatch(copy, JSON.parse(Buffer.from(patch, "base64").toString("utf8")) as Parameters<typeof applyPatch>[1]);
+  return copy;
+}
+
+function imagesOf(verdict: Verdict | undefined): Review["images"] {
+  return (verdict?.parts ?? []).flatMap(({ about, facts }) => {
+    const written = /@(sha256:[0-9a-f]{64})$/.exec(about)?.[1] as Digest | undefined;
+    const digest = written ?? facts?.digest;
+    return [{ reference: about, ...(digest === undefined ? {} : { digest }) }];
+  });
+}
+
+function wordsOf(verdict: Verdict | undefined): string {
+  const words = (verdict?.parts ?? []).map(({ decision }) => {
+    if ("violations" in decision) return decision.violations.map(({ code }) => code).join("+");
+    if (decision.kind === "allow") return "ok";
+    return (decision.cause as { code?: string }).code ?? decision.cause.message;
+  });
+  return [...new Set(words)].join(", ") || (verdict?.unjudged ?? "nothing");
+}
