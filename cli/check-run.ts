@@ -43,7 +43,7 @@ export async function check(files: readonly string[], options: CheckOptions): Pr
   const watched = witness(images);
   const deps: GateDeps = {
     policies: () => policies,
-    namespaceLabels: (namespace) => labels.get(namespace) ?? {},
+    namespaceLabels: (namespace) => (options.cluster === undefined ? {} : labels.get(namespace)),
     sources: { images: watched.source, rego },
     clock: systemClock,
   };
