@@ -100,6 +100,14 @@ describe("a signature by a certificate is believed", () => {
       );
   });
 
+  it("by timestamps alone, where the root wants no log", async () => {
+    const root = sigstore.root({ transparencyLog: 0, timestamps: 1 });
+    const stamped = bundleArtifact(sigstore.bundle(holder, statement(), { entries: [], timestamp: true }));
+    expect(await verify(stamped, [authority({ root })])).toMatchObject(signed("bundle-v0.3"));
+    const bare = bundleArtifact(sigstore.bundle(holder, statement(), { entries: [] }));
+    expect(await verify(bare, [authority({ root })])).toMatchObject([{ kind: "refused" }]);
+  });
+
   it("for every authority that it fits, and once for each of their roles", async () => {
     const twice = [
       authority(),
