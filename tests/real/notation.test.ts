@@ -96,6 +96,9 @@ describe.each(REGISTRIES)("a Notary signature, in $name", ({ part }) => {
         const { signatures } = await expectBoth(reference, true);
         expect(signatures).toMatchObject({ value: [{ form, identity: "CN=build, O=Acme, ST=WA, C=US" }] });
         await expectBoth(reference, false, { certificates: CLOCK.root.pem });
+        const revoked = await signer.fingerprints(reference);
+        expect(revoked).toHaveLength(SIGNER.chain.length);
+        expect((await evidence(reference, { ...STORE, revoked: revoked.slice(0, 1) })).signatures.kind).toBe("absent");
       });
 
       it("counts over an index, and not for an image in it that is asked for by itself", async () => {
@@ -216,12 +219,20 @@ describe.each(REGISTRIES)("a Notary signature, in $name", ({ part }) => {
 
 /** The same trust as notation is given, as a policy resolves it. */
 function authority(setup: NotationSetup): NotaryAuthority {
-  const { certificates, signingAuthorities, timestampAuthorities, verifyTimestamp, identities = ["*"] } = setup;
+  const {
+    certificates,
+    signingAuthorities,
+    timestampAuthorities,
+    verifyTimestamp,
+    revoked,
+    identities = ["*"],
+  } = setup;
   const root = {
     ...(certificates && { certificates }),
     ...(signingAuthorities && { signingAuthorities }),
     ...(timestampAuthorities && { timestampAuthorities }),
     ...(verifyTimestamp && { verifyTimestamp }),
+    ...(revoked && { revoked: revoked.map((one) => one.toLowerCase()) }),
   };
   return { name: "release", role: "release", notary: { trustRoot: "acme", identities: [...identities], root } };
 }

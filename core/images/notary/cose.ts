@@ -4,7 +4,7 @@ import { messageOf } from "../../base/errors.ts";
 import { ATTRIBUTE, type ProtectedHeader } from "./attributes.ts";
 import type { Envelope } from "./envelope.ts";
 import { CBOR_DEPTH_LIMIT, CHAIN_LIMIT } from "./limits.ts";
-import { refuse } from "./refusal.ts";
+import { quoted, refuse } from "./refusal.ts";
 
 /** Integer labels. @see IANA "COSE Header Parameters" */
 const LABEL = { algorithm: 1, critical: 2, contentType: 3, x5chain: 33 } as const;
@@ -48,7 +48,7 @@ export function openCose(bytes: Uint8Array): Envelope {
   const signedLabels = labels(readCbor(bodyProtected, "the protected header"), "the protected header");
   const looseLabels = labels(loose, "the unprotected header");
   const both = [...looseLabels.keys()].find((label) => signedLabels.has(label));
-  if (both !== undefined) refuse(`label ${String(both).slice(0, 80)} both signed and unsigned`, "each label once");
+  if (both !== undefined) refuse(`label ${quoted(both)} both signed and unsigned`, "each label once");
   const payload = byteString(content, "the payload");
   const timestamp = looseLabels.get(TIMESTAMP);
   return {

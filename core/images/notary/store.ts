@@ -16,6 +16,8 @@ export interface NotaryStore {
   /** Trusted under notary.x509.signingAuthority; an end user's authority is not one of these. */
   readonly signingAuthorities: readonly Certificate[];
   readonly timestampAuthorities: readonly Certificate[];
+  /** SHA-256 fingerprints of certificates that count no longer, whoever issued them. */
+  readonly revoked: ReadonlySet<string>;
   /** Whether a signature needs its timestamp always, or only once its certificate has expired. */
   readonly verifyTimestamp: "always" | "afterCertExpiry";
 }
@@ -30,6 +32,7 @@ export function notaryStore({ name, role, notary }: NotaryAuthority): NotaryStor
     authorities: part(name, "certificates", () => readStore(root.certificates)),
     signingAuthorities: part(name, "signingAuthorities", () => readStore(root.signingAuthorities)),
     timestampAuthorities: part(name, "timestampAuthorities", () => readTimestampStore(root.timestampAuthorities)),
+    revoked: new Set(root.revoked),
     verifyTimestamp: root.verifyTimestamp ?? "always",
   };
 }

@@ -48,7 +48,7 @@ function timeOf({ attributes, envelope }: NotarySignature, store: NotaryStore): 
   if (envelope.timestamp === undefined)
     return optional ? undefined : refuse("a signature without a timestamp", "one by a trusted timestamp authority");
   try {
-    return verifyTimestamp(envelope.timestamp, envelope.signature, store.timestampAuthorities);
+    return verifyTimestamp(envelope.timestamp, envelope.signature, store.timestampAuthorities, store.revoked);
   } catch (thrown) {
     if (optional && thrown instanceof Refused) return undefined;
     throw thrown;

@@ -7,7 +7,7 @@ import { quoted, Refused, refuse } from "./refusal.ts";
 import { type NotarySignature, readNotarySignature } from "./signature.ts";
 import type { NotaryStore } from "./store.ts";
 import { judgeTime } from "./trusted-time.ts";
-import { isTrusted } from "./x509/trust-store.ts";
+import { isTrusted, judgeRevoked } from "./x509/trust-store.ts";
 
 export type NotaryArtifact = Extract<Artifact, { kind: "notary" }>;
 
@@ -20,12 +20,12 @@ export type NotaryWorth =
  * Verifies one Notary Project signature for each authority of a policy, as `notation verify` does at the level strict.
  *
  *   signature  opened, its chain by the rules, made by the signing certificate's key
- *   store      the chain is in the authority's trust store of the signature's scheme
+ *   store      the chain is in the authority's trust store of the signature's scheme, and nobody of it was taken back
  *   identity   the signing certificate's subject is one that the authority names
  *   time       not expired, and the chain valid when it was made
  *   payload    over this very manifest
  *
- * Offline: revocation is not asked about. No repository is named in what is signed, so that none is compared.
+ * Offline: no authority is asked what it revoked. No repository is named in what is signed, so that none is compared.
  * Never throws: hostile bytes are a refusal with a reason.
  *
  * @see notaryproject/specifications specs/trust-store-trust-policy.md, "Signature Verification"
@@ -49,6 +49,7 @@ export function verifyNotary(
 function verifyFor(signature: NotarySignature, target: SignedTarget, store: NotaryStore, nowMs: number): NotaryWorth {
   try {
     judgeStore(signature, store);
+    judgeRevoked(signature.chain, store.revoked);
     judgeIdentity(signature.chain[0], store.identities);
     const time = judgeTime(signature, store, nowMs);
     judgePayload(signature.envelope.payload, target);

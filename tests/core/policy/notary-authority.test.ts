@@ -37,6 +37,7 @@ describe("a Notary authority", () => {
       signingAuthorities: PEM,
       timestampAuthorities: PEM,
       verifyTimestamp: "afterCertExpiry",
+      revoked: ["ab".repeat(32)],
     };
     const [resolved] = imagePolicy(spec(authority()), roots(store)).spec.authorities;
     expect(resolved).toMatchObject({ notary: { root: store } });
@@ -81,6 +82,7 @@ describe("a Notary trust store", () => {
     ["nobody", {}, /expected certificates or signingAuthorities/],
     ["timestamp authorities alone", { timestampAuthorities: PEM }, /expected certificates or signingAuthorities/],
     ["what is no certificate", { certificates: "-----BEGIN PUBLIC KEY-----" }, /expected PEM certificates/],
+    ["what is no fingerprint", { certificates: PEM, revoked: ["ab:cd"] }, /64 hex digits/],
     ["another way to ask for timestamps", { certificates: PEM, verifyTimestamp: "never" }, /always/],
   ])("of %s is refused", (_, store, why) => {
     expect(trustRoot(store).error?.issues[0]?.message).toMatch(why);

@@ -10,11 +10,15 @@ export interface NotationSetup {
   readonly timestampAuthorities?: string;
   readonly identities?: readonly string[];
   readonly verifyTimestamp?: "always" | "afterCertExpiry";
+  /** Ours alone: notation asks the authorities themselves. */
+  readonly revoked?: readonly string[];
 }
 
 /** Real notation with a configuration folder of its own, kept from asking anything outside this machine. */
 export interface Notation {
   sign(reference: string, ...flags: readonly string[]): Promise<void>;
+  /** SHA-256 of the certificates of the image's one signature, as `notation inspect` shows them. */
+  fingerprints(reference: string): Promise<string[]>;
   /** @returns whether notation holds the image for signed, and what it said */
   verify(reference: string): Promise<{ readonly good: boolean; readonly said: string }>;
 }
@@ -34,6 +38,10 @@ export function prepareNotation(program: string, folder: string, setup: Notation
   return {
     sign: async (reference, ...flags) => {
       await must(program, ["sign", plain, ...flags, reference], env);
+    },
+    fingerprints: async (reference) => {
+      const shown = await must(program, ["inspect", plain, reference], env);
+      return [...shown.matchAll(/SHA256 fingerprint: ([0-9a-fA-F]+)/g)].map(([, one = ""]) => one);
     },
     verify: async (reference) => {
       const { code, stdout, stderr } = await run(program, ["verify", plain, reference], env);

@@ -6,6 +6,7 @@ import { CHAIN_LIMIT } from "../limits.ts";
 import { atTime, Refused, refuse } from "../refusal.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { type Chain, isIssuedBy, judgeTimestampChain, named } from "../x509/chain.ts";
+import { judgeRevoked } from "../x509/trust-store.ts";
 import { readAlgorithm, readSignedToken, type SignedToken } from "./cms.ts";
 import { hashOf, readTimestamp, type TimeRange } from "./tst-info.ts";
 
@@ -31,14 +32,19 @@ const JUDGED: readonly string[] = ["2.5.29.15", "2.5.29.19", "2.5.29.37"];
  *
  *   imprint    the token is about these bytes
  *   signer     the certificate that the token names and hashes made its signature
- *   chain      leads to a root of the store, by the rules for timestamp authorities
+ *   chain      leads to a root of the store, by the rules for timestamp authorities, and nobody of it was taken back
  *   validity   every certificate of it was valid at that time
  *
  * @param token  a TimeStampToken, DER
  * @throws {Refused}
  * @see notaryproject/specifications specs/trust-store-trust-policy.md, "Validate Trusted Timestamp"; RFC 3161
  */
-export function verifyTimestamp(token: Uint8Array, about: Uint8Array, roots: readonly Certificate[]): TimeRange {
+export function verifyTimestamp(
+  token: Uint8Array,
+  about: Uint8Array,
+  roots: readonly Certificate[],
+  revoked: ReadonlySet<string>,
+): TimeRange {
   try {
     const read = readSignedToken(token);
     const range = readTimestamp(read.content, about);
@@ -46,6 +52,7 @@ export function verifyTimestamp(token: Uint8Array, about: Uint8Array, roots: rea
     judgeSignature(read, signer);
     const chain = chainToRoot(signer, read.certificates, roots);
     judgeTimestampChain(chain);
+    judgeRevoked(chain, revoked);
     for (const one of chain) judgeAt(one, read, range);
     return range;
   } catch (cause) {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { messageOf } from "../../../base/errors.ts";
 import { readPem } from "../../../wire/x509/pem.ts";
 import { STORE_LIMIT } from "../limits.ts";
@@ -38,6 +39,21 @@ function certificatesOf(pem: string): readonly Certificate[] {
   } catch (cause) {
     return refuse(messageOf(cause), "PEM certificates", cause);
   }
+}
+
+/**
+ * Refuses a chain with a certificate that was taken back.
+ *
+ * @param revoked  SHA-256 fingerprints, lower-case hex
+ * @throws {Refused}
+ */
+export function judgeRevoked(chain: readonly Certificate[], revoked: ReadonlySet<string>): void {
+  const one = revoked.size === 0 ? undefined : chain.find(({ der }) => revoked.has(fingerprint(der)));
+  if (one !== undefined) refuse(`${named(one)} that the trust store has taken back`, "one that it has not");
+}
+
+function fingerprint(der: Uint8Array): string {
+  return createHash("sha256").update(der).digest("hex");
 }
 
 /** True when one of the chain is, byte for byte, in the store. */

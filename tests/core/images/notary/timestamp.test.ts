@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
 import { DAY_MS, HOUR_MS, SECOND_MS } from "../../../../core/base/clock.ts";
 import { CHAIN_LIMIT } from "../../../../core/images/notary/limits.ts";
@@ -136,6 +137,11 @@ describe.each(FORMS)("a timestamp on a $form signature", ({ mediaType, write }) 
     });
     const many = Array.from({ length: CHAIN_LIMIT + 1 }, () => tick);
     expect(judge({ certificates: many })).toMatchObject({ why: expect.stringContaining(`${CHAIN_LIMIT} at most`) });
+  });
+
+  it("is refused when the store has taken its authority back", () => {
+    const revoked = [createHash("sha256").update(tick.der).digest("hex")];
+    expect(judge({}, tick, { revoked })).toMatchObject({ why: expect.stringContaining("taken back") });
   });
 
   it("is refused when it is no token", () => {

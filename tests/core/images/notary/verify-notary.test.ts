@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
 import { DAY_MS, HOUR_MS } from "../../../../core/base/clock.ts";
 import { notaryStore } from "../../../../core/images/notary/store.ts";
@@ -172,6 +173,18 @@ describe.each(FORMS)("a $form signature", ({ form, mediaType, write }) => {
       kind: "refused",
       why: expect.stringMatching(/a chain to "CN=root.*1 certificates/),
     });
+  });
+
+  it.each([
+    ["the signing certificate", leaf],
+    ["an authority", middle],
+    ["the root", root],
+  ])("is refused when the store has taken %s back", (_, { der }) => {
+    const revoked = (bytes: Uint8Array) => [createHash("sha256").update(bytes).digest("hex")];
+    expect(judge({}, trusting(root, { revoked: revoked(der) }))).toMatchObject({
+      why: expect.stringContaining("that the trust store has taken back"),
+    });
+    expect(judge({}, trusting(root, { revoked: revoked(stranger.der) }))).toMatchObject({ kind: "signature" });
   });
 
   it("is refused with PSS of another salt", () => {
