@@ -7,7 +7,7 @@ export const EXIT = { ok: 0, refused: 1, badInput: 2 } as const;
 
 /** Codes whose cause is the caller's input or machine: exit 2 and nothing started. */
 const BAD_INPUT =
-  /^(CONFIG_|CLI_|REF_|CLUSTER_|SLO_|NET_|ID_INVALID|CA_JWKS_|IDENTITY_FILE|COLLECTOR_UNREACHABLE|FILE_NOT_USABLE|PORT_|ADDRESS_NOT_AVAILABLE|BINARY_MISSING|DISK_FULL)/;
+  /^(CONFIG_|CLI_|AUDIT_KEY|REF_|CLUSTER_|SLO_|NET_|ID_INVALID|CA_JWKS_|IDENTITY_FILE|COLLECTOR_UNREACHABLE|FILE_NOT_USABLE|PORT_|ADDRESS_NOT_AVAILABLE|BINARY_MISSING|DISK_FULL)/;
 
 /**
  * The command line. Services and commands are loaded when they are called, so that none pays for another's imports.
@@ -37,6 +37,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   scan: () => import("./scan.ts").then((m) => m.registerScan),
   inject: () => import("./inject.ts").then((m) => m.registerInject),
   uninject: () => import("./inject.ts").then((m) => m.registerUninject),
+  audit: () => import("./audit.ts").then((m) => m.registerAudit),
   explain: () => import("./explain.ts").then((m) => m.registerExplain),
   slo: () => import("./slo.ts").then((m) => m.registerSlo),
 };

@@ -19,7 +19,8 @@ export const NAMESPACES_COUNTED = 2000;
 export interface AdmissionMetrics {
   readonly registry: Registry;
   reviewed(door: Door, verdict: Verdict, seconds: number): void;
-  malformed(door: Door): void;
+  /** One that was refused before it was judged. */
+  unread(door: Door, code: string): void;
 }
 
 /** @param certificateExpirySeconds  asked at each scrape */
@@ -28,6 +29,7 @@ export function createMetrics(certificateExpirySeconds: () => number): Admission
   const registers = [registry];
   const reviews = new Counter({ ...namesOf(ADMISSION_METRICS.reviews), registers });
   const violations = new Counter({ ...namesOf(ADMISSION_METRICS.violations), registers });
+  const unread = new Counter({ ...namesOf(ADMISSION_METRICS.unread), registers });
   const duration = new Histogram({ ...namesOf(ADMISSION_METRICS.duration), buckets: DURATION_BUCKETS, registers });
   const expiry: Gauge = new Gauge({
     ...namesOf(ADMISSION_METRICS.certificateExpiry),
@@ -50,7 +52,10 @@ export function createMetrics(certificateExpirySeconds: () => number): Admission
         violations.inc({ code: violation.code, mode: part.mode, namespace });
       }
     },
-    malformed: (door) => reviews.inc({ path: door, outcome: "invalid", namespace: "" }),
+    unread: (door, code) => {
+      reviews.inc({ path: door, outcome: "invalid", namespace: "" });
+      unread.inc({ path: door, code });
+    },
   };
 }
 

@@ -1,9 +1,9 @@
 import { closeSync, openSync, readSync } from "node:fs";
-import { codedSystemError } from "../../core/base/errors.ts";
+import { CodedError, codedSystemError } from "../../core/base/errors.ts";
 import { LOG_LINE_LIMIT_BYTES } from "./chain.ts";
 
 /** Bytes read at once. */
-const CHUNK_BYTES = 1024 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
 
 /** One line, without its end; not whole when the file stops in it, or it is too long to go on. */
@@ -12,7 +12,11 @@ export interface Line {
   readonly isWhole: boolean;
 }
 
-/** The lines of a file of any size, as bytes: decoding would make different bytes look alike. @throws the system's error */
+/**
+ * The lines of a file of any size, as bytes: decoding would make different bytes look alike.
+ *
+ * @throws {CodedError} CONFIG_UNREADABLE
+ */
 export function* readLines(path: string): Generator<Line, void, undefined> {
   const descriptor = opened(path);
   try {
@@ -39,7 +43,8 @@ export function* readLines(path: string): Generator<Line, void, undefined> {
 function opened(path: string): number {
   try {
     return openSync(path, "r");
-  } catch (thrown) {
-    throw codedSystemError(thrown, path);
+  } catch (cause) {
+    const { message } = codedSystemError(cause, path);
+    throw new CodedError("CONFIG_UNREADABLE", message, "check the path and its permissions", { cause });
   }
 }

@@ -1,6 +1,5 @@
 import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { codedSystemError } from "../../core/base/errors.ts";
 import { BEFORE_ALL, followLine, type Position, previousOf } from "./chain.ts";
 import { type Checkpoint, type PublicKey, readCheckpoint, readPublicKey } from "./checkpoint.ts";
 import { archivesOf, filesOf } from "./log-files.ts";
@@ -53,10 +52,10 @@ export type LogVerdict =
  * Takes as much memory as one line, whatever the log's size.
  *
  * @param path  a folder with all files of a log, or one file of it
- * @throws {CodedError} AUDIT_KEY, or the system's error
+ * @throws {CodedError} AUDIT_KEY, CONFIG_UNREADABLE
  */
 export function verifyLog(path: string, options: VerifyOptions = {}): LogVerdict {
-  const isFolder = isDirectory(path);
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
   const current = isFolder ? join(path, LOG_NAME) : path;
   const own = filesOf(isFolder ? current : join(dirname(path), LOG_NAME));
   const key = readPublicKey(options.key ?? own.pub);
@@ -68,17 +67,9 @@ export function verifyLog(path: string, options: VerifyOptions = {}): LogVerdict
     [options.expect, head].filter((one) => one !== undefined),
   );
   const inside = files.reduce<LogBreak | undefined>((found, file) => found ?? reading.file(file), undefined);
-  const broken = inside ?? (isFolder ? reading.missing() : undefined);
+  const broken = inside ?? reading.missing(isFolder);
   const summary = reading.summary();
   return broken === undefined ? { holds: true, summary } : { holds: false, broken, summary };
-}
-
-function isDirectory(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch (thrown) {
-    throw codedSystemError(thrown, path);
-  }
 }
 
 class Reading {
@@ -114,11 +105,14 @@ class Reading {
     return undefined;
   }
 
-  /** What a log that holds so far should have, too: the files before its first, and every line that is known. */
-  missing(): LogBreak | undefined {
+  /**
+   * What lines that hold should have around them, too: every line that is known, and in a folder the files before the
+   * first.
+   */
+  missing(isFolder: boolean): LogBreak | undefined {
     const end = this.#position ?? this.#start;
     const from = this.#newest?.from ?? 1;
-    if (this.#start.seq + 1 > from) {
+    if (isFolder && this.#start.seq + 1 > from) {
       const why = `records ${from} to ${this.#start.seq} are missing, and the log did not remove them itself`;
       return { ...this.#first, seq: from, why };
     }

@@ -252,7 +252,7 @@ describe("a log that was changed breaks at the record that was", () => {
         content[offset] = (content[offset] ?? 0) ^ by;
         check(file, offset, content);
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 
@@ -262,7 +262,7 @@ describe("a log that was changed breaks at the record that was", () => {
         const content = bytes[file] ?? Buffer.alloc(0);
         check(file, offset, Buffer.concat([content.subarray(0, offset), content.subarray(offset + 1)]));
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 
@@ -274,7 +274,7 @@ describe("a log that was changed breaks at the record that was", () => {
         const at = byte === 0x0a && content[offset] === 0x0a ? offset + 1 : offset;
         check(file, at, Buffer.concat([content.subarray(0, offset), Buffer.from([byte]), content.subarray(offset)]));
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 
@@ -285,7 +285,7 @@ describe("a log that was changed breaks at the record that was", () => {
         const { seq } = recordAt(file, length);
         expect(brokenWith(file, bytes[file]?.subarray(0, length) ?? Buffer.alloc(0))?.seq).toBe(seq);
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 
