@@ -1,9 +1,6 @@
 import { z } from "zod";
-import type { RegistryHost } from "../../core/images/registry/hosts.ts";
-import { parseMirror } from "../../core/images/registry/hosts.ts";
-
-/** Most requests to one registry at a time that may be configured. */
-const CONCURRENCY_MOST = 256;
+import { CONNECTIONS_PER_REGISTRY } from "../../core/images/limits.ts";
+import { parseMirror, type RegistryHost } from "../../core/images/registry/hosts.ts";
 
 const host = z
   .string()
@@ -27,7 +24,7 @@ const registrySchema = z.strictObject({
   /** While it is down, a tag may come from a mirror when this registry gave the same digest for it before. */
   tagsFromMirrors: z.boolean().default(false),
   /** Requests to it at a time. */
-  concurrency: z.number().int().min(1).max(CONCURRENCY_MOST).optional(),
+  concurrency: z.number().int().min(1).max(CONNECTIONS_PER_REGISTRY).optional(),
 });
 
 export const registriesSchema = z.array(registrySchema).default([]);

@@ -30,8 +30,8 @@ export const REDIRECTS_PER_REQUEST = 3;
 export const REQUEST_DEADLINE_MS = 10_000;
 /** Longest gathering of one image's evidence, which goes on when the asking review has given up, in milliseconds. */
 export const COLLECT_DEADLINE_MS = 30_000;
-/** Connections to one registry at a time. */
-export const CONNECTIONS_PER_REGISTRY = 16;
+/** Connections to one registry at a time: as many as requests can be configured, which are what is limited. */
+export const CONNECTIONS_PER_REGISTRY = 256;
 /** Requests for one image at a time. */
 export const REQUESTS_PER_IMAGE = 8;
 /** A token is renewed this long before its expiry, in milliseconds. */
