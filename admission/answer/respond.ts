@@ -5,6 +5,7 @@ import { admissionOf, type Verdict } from "../judge.ts";
 import type { PatchOperation } from "../pin.ts";
 import type { ReviewRequest, ReviewResponse } from "../review.ts";
 import { NO_RULES } from "../rules.ts";
+import { plainText } from "./plain-text.ts";
 import { evidenceLines, headLine, renderVerdict, warningLines } from "./render.ts";
 
 /** Most warnings of one answer, and the longest, in characters. @see k8s.io/api/admission/v1 AdmissionResponse.Warnings */
@@ -49,7 +50,9 @@ function allowedBy(_leave: Admissible): Pick<ReviewResponse, "allowed"> {
 
 /** On what grounds each new image runs: "/spec/containers/0/image: evidence (ImagePolicy production)". */
 function groundsAnnotation({ grounds }: Admissible): Record<string, string> {
-  const lines = [...grounds].map(([image, by]) => `${image}: ${by.map((one) => `${one.kind} (${one.by})`).join(", ")}`);
+  const lines = [...grounds].map(
+    ([image, by]) => `${plainText(image)}: ${by.map((one) => `${one.kind} (${one.by})`).join(", ")}`,
+  );
   return lines.length === 0 ? {} : { grounds: lines.join("; ").slice(0, GROUNDS_LIMIT_CHARS) };
 }
 

@@ -67,7 +67,7 @@ export function runsHere(judged: Judged): boolean {
 
 /** Normalised host/repository. */
 export function repositoryOf({ evidence, place }: Judged): string {
-  return evidence.name ?? place.name ?? nameOf(evidence.reference);
+  return place.name ?? evidence.name ?? nameOf(evidence.reference);
 }
 
 /** The reference without tag and digest. */
