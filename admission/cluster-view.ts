@@ -23,8 +23,16 @@ export interface ClusterView extends Closable {
   notReady(): readonly string[];
   /** The certificate to serve with, and each next one. */
   serve(onRenewed: (next: ServingCertificate) => void): Promise<{ current(): ServingCertificate } & Closable>;
+  /** For its metrics; absent where there is no API server. */
+  readonly health?: () => ClusterHealth;
   /** Called once the gate answers. */
   readonly begin?: () => void;
+}
+
+export interface ClusterHealth {
+  /** What is watched, and whether it can be now. */
+  readonly up: Readonly<Record<"policies" | "namespaces" | "pods", boolean>>;
+  readonly leads: boolean;
 }
 
 export interface ClusterViewOptions {

@@ -12,17 +12,19 @@ import { type ScanTarget, scanWithTrivy } from "../scanner/trivy.ts";
 import { openClusterView } from "./cluster-view.ts";
 import { type AdmissionConfig, readAdmissionConfig } from "./config.ts";
 import type { GateDeps } from "./gate.ts";
+import { LONGEST_TIMEOUT_MS } from "./https/deadline.ts";
 import { createDoors } from "./https/doors.ts";
 import { createImageSource, type ImageSourceOptions } from "./images.ts";
 import { logOptions } from "./record/audit-config.ts";
 import { addAuditMetrics, auditProblems, tellOf } from "./record/audit-metrics.ts";
+import { addClusterMetrics } from "./record/cluster-metrics.ts";
 import { openDecisionLog } from "./record/decision-log.ts";
 import { addEvidenceMetrics } from "./record/evidence-metrics.ts";
 import { createMetrics } from "./record/observe.ts";
 import { openRegistryAccess } from "./registries/access.ts";
 import { createRego } from "./rego/rego.ts";
 import { createBackgroundScans } from "./scans.ts";
-import { LONGEST_TIMEOUT_MS, type ReviewServer, startAdminServer, startReviewServer } from "./server.ts";
+import { type ReviewServer, startAdminServer, startReviewServer } from "./server.ts";
 
 /** `outrider admission --config FILE`: runs the webhook until it is told to stop. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -64,6 +66,7 @@ export async function startAdmission(
     rego: keep(createRego()),
   };
   addAuditMetrics(metrics.registry, () => decisions.status());
+  if (view.health !== undefined) addClusterMetrics(metrics.registry, view.health);
   addEvidenceMetrics(metrics.registry, () => sources.images.stats);
   const gate: GateDeps = {
     policies: view.policies,

@@ -15,6 +15,27 @@ export const ADMISSION_METRICS = {
     unit: "1",
     labels: ["code", "mode", "namespace"],
   }),
+  unread: metric({
+    name: "outrider_admission_unread_total",
+    help: "Reviews refused before they were judged, by code: malformed, too large, too slow, too many, or from a stranger.",
+    type: "counter",
+    unit: "1",
+    labels: ["path", "code"],
+  }),
+  leader: metric({
+    name: "outrider_admission_leader",
+    help: "1 on the replica that keeps the registration and the status of policies, 0 on the others.",
+    type: "gauge",
+    unit: "1",
+    labels: [],
+  }),
+  clusterUp: metric({
+    name: "outrider_admission_cluster_up",
+    help: "1 while what is watched in the API server (policies, namespaces, pods) can be watched, 0 while the last good state decides.",
+    type: "gauge",
+    unit: "1",
+    labels: ["source"],
+  }),
   duration: metric({
     name: "outrider_admission_duration_seconds",
     help: "Time to answer one AdmissionReview.",

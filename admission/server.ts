@@ -5,27 +5,22 @@ import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import { MINUTE_MS, SECOND_MS } from "../core/base/clock.ts";
-import { asError, CodedError, codedSystemError } from "../core/base/errors.ts";
+import { MINUTE_MS } from "../core/base/clock.ts";
+import { CodedError, codedSystemError } from "../core/base/errors.ts";
 import type { HostPort } from "../core/base/host-port.ts";
 import type { Closable } from "../core/base/lifecycle.ts";
 import { plainText } from "./answer/plain-text.ts";
-import { refusalResponse } from "./answer/respond.ts";
 import { ADMISSION_ERRORS } from "./errors.ts";
-import { type BodyBudget, HEAD_BYTES, inTime, type ReviewBody, readReviewBody } from "./https/body.ts";
+import { type BodyBudget, inTime, type ReviewBody, readReviewBody } from "./https/body.ts";
 import { type CallerCheck, type Callers, callerCheck } from "./https/callers.ts";
+import { deadlineOf } from "./https/deadline.ts";
 import type { Answer } from "./https/doors.ts";
+import { send, sendError, sendUnread } from "./https/reply.ts";
 import type { ServingCertificate } from "./https/tls.ts";
 import { answerUnreadable } from "./https/unreadable.ts";
 import type { AdmissionMetrics, Door } from "./record/observe.ts";
-import { findUid, parseReview, REVIEW_LIMIT_BYTES, type ReviewResponse, renderReview } from "./review.ts";
+import { parseReview, REVIEW_LIMIT_BYTES } from "./review.ts";
 
-/** The API server's time-out when it names none, the longest it may name, and what the answer itself takes. */
-export const DEFAULT_TIMEOUT_MS = 10 * SECOND_MS;
-export const LONGEST_TIMEOUT_MS = 30 * SECOND_MS;
-export const ANSWER_RESERVE_MS = 500;
-/** Shortest time a review gets, however short the time-out. */
-export const SHORTEST_DEADLINE_MS = 100;
 /** Reviews under way at once; more are refused with a reason. */
 export const REVIEWS_LIMIT = 1024;
 
@@ -145,32 +140,21 @@ async function handleReview(
   { doors, metrics, caller, reviewsLimit = REVIEWS_LIMIT }: ReviewServerOptions & { readonly caller: CallerCheck },
   reviews: BodyBudget & { underWay: number },
 ): Promise<FastifyReply> {
-  const signal = AbortSignal.timeout(deadlineOf(request));
+  const signal = AbortSignal.timeout(deadlineOf((request.query as { timeout?: unknown }).timeout));
   let body = NO_BODY;
   reviews.underWay++;
   try {
     caller.check(request.raw.socket as TLSSocket);
     if (request.body instanceof Readable)
       body = await inTime(readReviewBody(request.body, REVIEW_LIMIT_BYTES, reviews), signal);
-    if (body.kept === "too large")
-      return unread(
-        reply,
-        body.text,
-        "REVIEW_TOO_LARGE",
-        `found a review of more than ${REVIEW_LIMIT_BYTES} bytes, expected less`,
-      );
-    if (body.kept === "too many" || reviews.underWay > reviewsLimit)
-      return unread(
-        reply,
-        body.text,
-        "REVIEW_BUSY",
-        "found as many reviews under way as the gate takes, expected fewer",
-      );
+    const code = unreadCode(body, reviews.underWay > reviewsLimit);
+    if (code !== undefined) metrics.unread(door, code);
+    if (code !== undefined) return sendUnread(reply, body.text, code, UNREAD[code]);
     const parsed = parseReview(body.text);
     const { traceparent } = request.headers;
     return send(reply, await doors[door](parsed, signal, typeof traceparent === "string" ? traceparent : undefined));
   } catch (thrown) {
-    if (thrown instanceof CodedError && thrown.code === "REVIEW_MALFORMED") metrics.malformed(door);
+    metrics.unread(door, thrown instanceof CodedError ? thrown.code : "INTERNAL");
     return sendError(reply.header("connection", "close"), thrown);
   } finally {
     reviews.underWay--;
@@ -178,61 +162,19 @@ async function handleReview(
   }
 }
 
+const UNREAD = {
+  REVIEW_TOO_LARGE: `found a review of more than ${REVIEW_LIMIT_BYTES} bytes, expected less`,
+  REVIEW_BUSY: "found as many reviews under way as the gate takes, expected fewer",
+} as const;
+
+function unreadCode({ kept }: ReviewBody, busy: boolean): keyof typeof UNREAD | undefined {
+  if (kept === "too large") return "REVIEW_TOO_LARGE";
+  return kept === "too many" || busy ? "REVIEW_BUSY" : undefined;
+}
+
 type Parsed = (error: null, payload: IncomingMessage) => void;
 
 const NO_BODY: ReviewBody = { text: "", kept: "whole", release: () => {} };
-
-/** Time for one review, its reading included: the API server's `?timeout=`, less what the answer takes. */
-function deadlineOf(request: FastifyRequest): number {
-  const { timeout } = request.query as { timeout?: unknown };
-  const asked = typeof timeout === "string" ? parseGoDuration(timeout) : undefined;
-  const timeoutMs = Math.min(asked ?? DEFAULT_TIMEOUT_MS, LONGEST_TIMEOUT_MS);
-  return Math.max(SHORTEST_DEADLINE_MS, timeoutMs - ANSWER_RESERVE_MS);
-}
-
-const GO_UNITS = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const;
-
-/** "10s", "1m30s", "500ms" as milliseconds; `undefined` for anything else. @see Go's time.ParseDuration */
-export function parseGoDuration(text: string): number | undefined {
-  if (!/^(\d{1,6}(\.\d{1,6})?(ms|h|m|s)){1,4}$/.test(text)) return undefined;
-  const parts = [...text.matchAll(/([\d.]+)(ms|h|m|s)/g)];
-  return parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * GO_UNITS[unit as keyof typeof GO_UNITS], 0);
-}
-
-/** A webhook that ignores failures would let an unread object through: so this is an answer, and it is no. */
-function unread(
-  reply: FastifyReply,
-  head: string,
-  code: "REVIEW_TOO_LARGE" | "REVIEW_BUSY",
-  why: string,
-): FastifyReply {
-  const uid = findUid(head.slice(0, HEAD_BYTES));
-  const { fix } = ADMISSION_ERRORS[code];
-  if (uid === undefined) return sendError(reply, new CodedError(code, `review: ${why}`, fix));
-  return send(reply, refusalResponse(uid, `refused  ${code}: ${why}\n  fix: ${fix}`));
-}
-
-function send(reply: FastifyReply, response: ReviewResponse): FastifyReply {
-  return reply.type("application/json").send(renderReview(response));
-}
-
-const STATUS: Readonly<Record<string, number>> = {
-  REVIEW_MALFORMED: 400,
-  REVIEW_TOO_LARGE: 413,
-  REVIEW_CALLER_UNKNOWN: 403,
-  REVIEW_NO_DOOR: 404,
-  REVIEW_SLOW: 408,
-  REVIEW_BUSY: 429,
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 415,
-};
-
-function sendError(reply: FastifyReply, thrown: unknown): FastifyReply {
-  const code = (thrown as { code?: string }).code ?? "INTERNAL";
-  const fix = thrown instanceof CodedError ? thrown.fix : ADMISSION_ERRORS.REVIEW_MALFORMED.fix;
-  return reply
-    .code(STATUS[code] ?? 500)
-    .send({ code: thrown instanceof CodedError ? code : "REVIEW_MALFORMED", message: asError(thrown).message, fix });
-}
 
 function tlsOptions({ certPem, keyPem }: ServingCertificate) {
   return { cert: certPem, key: keyPem, minVersion: "TLSv1.3" } as const;

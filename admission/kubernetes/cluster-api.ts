@@ -64,6 +64,10 @@ export async function openClusterApi(options: ClusterApiOptions, config: Kuberne
       anchorsPem = serving.bundle;
       return serving;
     },
+    health: () => ({
+      up: { policies: policies.isUp(), namespaces: namespaces.isUp(), pods: running.isUp() },
+      leads: work.leads(),
+    }),
     begin: () => work.begin(round),
     close: async () => {
       await work.close();
@@ -104,6 +108,7 @@ function createLeaderWork(api: ApiServer, { namespace }: KubernetesConfig, ident
   };
   return {
     soon: () => wake(),
+    leads: () => begun?.leadership.isLeader() === true,
     begin: (round: () => Promise<void>) => {
       const leadership = campaign(api, { namespace, identity, log }, () => wake());
       begun = { leadership, rounds: runRounds(round, leadership.isLeader) };

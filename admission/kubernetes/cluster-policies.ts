@@ -20,6 +20,8 @@ export interface ClusterPolicies extends Closable {
   compiled(): readonly CompiledObject[];
   /** Why the gate may not decide yet; empty once a set has compiled. */
   notReady(): readonly string[];
+  /** Whether they can be watched now. */
+  isUp(): boolean;
 }
 
 export interface ClusterPoliciesOptions {
@@ -66,6 +68,7 @@ export function watchClusterPolicies(api: ApiServer, options: ClusterPoliciesOpt
     current: () => policies ?? [],
     compiled: () => compiled,
     notReady: () => (policies === undefined ? [whyNot(compiled, Object.values(watches))] : []),
+    isUp: () => Object.values(watches).every((one) => one.lastError() === undefined),
     close: () => {
       clearTimeout(settling);
       for (const one of Object.values(watches)) one.close();

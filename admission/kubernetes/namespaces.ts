@@ -18,6 +18,8 @@ export interface NamespaceLabels extends Closable {
   /** `undefined` for one that is not known, which is not the same as one without labels. */
   of(namespace: string): Labels | undefined;
   isSynced(): boolean;
+  /** Whether they can be watched now. */
+  isUp(): boolean;
 }
 
 /**
@@ -46,6 +48,7 @@ export function watchNamespaces(api: ApiServer, onError: (error: Error) => void)
     },
     of: (namespace) => watched.current().get(namespace) ?? asked.get(namespace),
     isSynced: watched.isSynced,
+    isUp: () => watched.lastError() === undefined,
     close: watched.close,
   };
 }

@@ -30,6 +30,8 @@ interface RunningPod {
 /** Digests that run in a namespace now, as the nodes report them. */
 export interface RunningDigests extends Closable {
   of(namespace: string): ReadonlySet<Digest>;
+  /** Whether pods can be watched now. */
+  isUp(): boolean;
 }
 
 const NONE: ReadonlySet<Digest> = new Set();
@@ -53,6 +55,7 @@ export function watchRunning(api: ApiServer, onError: (error: Error) => void): R
       }
       return sets.get(namespace) ?? NONE;
     },
+    isUp: () => watched.lastError() === undefined,
     close: watched.close,
   };
 }

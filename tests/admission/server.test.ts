@@ -6,10 +6,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/glob
 import fc from "fast-check";
 import { request } from "undici";
 import { BODIES_LIMIT_BYTES, readReviewBody } from "../../admission/https/body.ts";
+import { parseGoDuration } from "../../admission/https/deadline.ts";
 import type { Verdict } from "../../admission/judge.ts";
 import { createMetrics, NAMESPACES_COUNTED } from "../../admission/record/observe.ts";
 import { REVIEW_LIMIT_BYTES } from "../../admission/review.ts";
-import { parseGoDuration } from "../../admission/server.ts";
 import { on } from "../support/registry-of-faults.ts";
 import { openShop, pod, requestFor, type Shop, startWebhook, type Webhook } from "./support/webhook.ts";
 

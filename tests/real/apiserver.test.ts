@@ -322,6 +322,15 @@ describeWith(["etcd", "kube-apiserver", "kubectl"], "a real API server with the 
     });
   });
 
+  describe("the gate's numbers", () => {
+    it("say that it watches its cluster, and that it leads", async () => {
+      const text = await (await fetch(`${gate.admin}/metrics`)).text();
+      for (const source of ["policies", "namespaces", "pods"])
+        expect(text).toContain(`outrider_admission_cluster_up{source="${source}"} 1`);
+      expect(text).toContain("outrider_admission_leader 1");
+    });
+  });
+
   describe("what deploy/ has", () => {
     it("is accepted as it is, the bootstrap policy in force", async () => {
       const kubectl = (...args: string[]) =>

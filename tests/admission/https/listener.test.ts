@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Answer } from "../../../admission/https/doors.ts";
-import { createMetrics } from "../../../admission/record/observe.ts";
+import { type AdmissionMetrics, createMetrics } from "../../../admission/record/observe.ts";
 import { KEEP_ALIVE_MS, type ReviewServer, startReviewServer } from "../../../admission/server.ts";
 import { type KeyPair, type TestAuthority, testAuthority } from "../../support/test-authority.ts";
 
@@ -30,16 +30,22 @@ interface Options {
   readonly callers?: object;
   readonly drainMs?: number;
   readonly answer?: Answer;
+  readonly metrics?: AdmissionMetrics;
 }
 
-async function listen({ callers, drainMs, answer }: Options = {}): Promise<ReviewServer> {
+async function listen({
+  callers,
+  drainMs,
+  answer,
+  metrics = createMetrics(() => 0),
+}: Options = {}): Promise<ReviewServer> {
   const admit: Answer = async ({ uid }) => ({ uid, allowed: true });
   const doors = { validate: answer ?? admit, mutate: answer ?? admit };
   return startReviewServer({
     listen: { host: "127.0.0.1", port: 0 },
     certificate: { ...serving, notAfterMs: Date.now() + 60_000 },
     doors,
-    metrics: createMetrics(() => 0),
+    metrics,
     notReady: () => [],
     ...(callers === undefined ? {} : { callers }),
     ...(drainMs === undefined ? {} : { drainMs }),
@@ -110,7 +116,8 @@ describe("who may ask for reviews", () => {
       judged++;
       return { uid, allowed: true };
     };
-    const server = await listen({ callers, answer });
+    const metrics = createMetrics(() => 0);
+    const server = await listen({ callers, answer, metrics });
     const client = await make();
     for (const door of ["/validate", "/mutate"]) {
       const reply = await ask(server, door, fresh(), client);
@@ -121,6 +128,9 @@ describe("who may ask for reviews", () => {
       });
     }
     expect(judged).toBe(0);
+    const counted = await metrics.registry.metrics();
+    for (const path of ["validate", "mutate"])
+      expect(counted).toContain(`outrider_admission_unread_total{path="${path}",code="REVIEW_CALLER_UNKNOWN"} 1`);
     await server.close();
   });
 
