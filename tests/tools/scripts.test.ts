@@ -71,7 +71,7 @@ describe("npm run test:real", () => {
     const { code, stdout, stderr } = await tool("real.mjs", [], none);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(/missing {2}cosign .*tools\/install cosign/);
-    expect(stderr).toMatch(/error: PART_MISSING: opa cosign trivy/);
+    expect(stderr).toMatch(/error: PART_MISSING: opa cosign notation trivy/);
   });
 });
 
