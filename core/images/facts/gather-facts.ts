@@ -3,8 +3,9 @@ import type { Authority } from "../../policy/images/authority.ts";
 import type { ReceivedAs } from "../claims/artifact.ts";
 import { discoverArtifacts } from "../discover.ts";
 import { CHILDREN_PER_INDEX } from "../limits.ts";
-import type { Descriptor, Manifest } from "../manifest.ts";
+import type { Manifest } from "../manifest.ts";
 import type { Repository } from "../reference.ts";
+import { canRun } from "../registry/image-manifest.ts";
 import type { RegistryClient } from "../registry-client.ts";
 import type { Worth } from "../verify.ts";
 import type { Verifier } from "../workers/verifier.ts";
@@ -70,11 +71,6 @@ function hasOf(role: SignerRole, { signatures, attestations, scans }: ImageFacts
   if (role === "release") return signatures.length > 0;
   if (role === "scanner") return scans.length > 0;
   return attestations.some((one) => one.role === role);
-}
-
-/** Build tools add attestations as children of no platform; nothing runs those. @see buildkit attestation-storage.md */
-function canRun({ platform }: Descriptor): boolean {
-  return !(platform?.os === "unknown" && platform.architecture === "unknown");
 }
 
 function merge(index: Digest, own: ImageFacts, children: readonly ImageFacts[]): ImageFacts {

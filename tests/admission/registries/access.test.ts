@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "@jest/globals";
-import { stringify } from "yaml";
+import { parse, stringify } from "yaml";
 import { readAdmissionConfig } from "../../../admission/config.ts";
 import { DOCKER_CONFIG_LOOK_MS, dockerKeyring, openRegistryAccess } from "../../../admission/registries/access.ts";
 import { silentLog } from "../../../core/base/log.ts";
@@ -52,6 +52,13 @@ describe("the configuration of registries", () => {
       { ...registry, plainHttp: false, credentials: { username: "robot", password: "s3cret" } },
     ]);
     expect(access.history).toBeDefined();
+  });
+
+  it("is as the documentation shows it", () => {
+    const page = readFileSync(new URL("../../../docs/registries.md", import.meta.url), "utf8");
+    const shown = parse(/```yaml\n([^`]*)```/.exec(page)?.[1] ?? "");
+    expect(read(shown).registries.map(({ host }) => host)).toContain("docker.io");
+    expect(read(shown).dockerConfig?.helpers?.env).toEqual(["AWS_REGION"]);
   });
 
   it("remembers no tags where no mirror may give one", () =>
