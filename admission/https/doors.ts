@@ -30,7 +30,7 @@ export interface DoorDeps {
   /** What one review is decided by, where that takes asking: its namespace's labels, its pull secrets. */
   readonly prepare?: Prepare;
   readonly witnesses: Witnesses;
-  /** What becomes of a review whose decision cannot be recorded; "answer" when absent. */
+  /** What becomes of an admission that cannot be recorded; "answer" when absent. */
   readonly whenUnwritable?: "answer" | "refuse";
 }
 
@@ -78,7 +78,7 @@ function answer(
     span.set({ "outrider.admission.outcome": outcomeOf(verdict), "outrider.admission.subject": verdict.subject.name });
     witnesses.metrics.reviewed(door, verdict, (clock() - startedMs) / 1000);
     const unrecorded = await record(door, request, mutation, deps, clock(), span.traceId);
-    if (unrecorded !== undefined && deps.whenUnwritable === "refuse")
+    if (unrecorded !== undefined && deps.whenUnwritable === "refuse" && isAdmitted(verdict))
       return respond(request.uid, refuse(request, unrecorded));
     return left ? respondLeft(request.uid, operations) : respond(request.uid, verdict, operations, warnings);
   });

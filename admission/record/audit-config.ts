@@ -21,7 +21,7 @@ export const auditSchema = z.strictObject({
     .prefault({}),
   /** "checkpoint": the disk is waited for at each checkpoint. "write": before each answer. */
   sync: z.enum(["checkpoint", "write"]).default(sync),
-  /** While the log cannot be written: go on answering, count and say so, or refuse every review. */
+  /** While the log cannot be written: go on answering, count and say so; or admit nothing. */
   whenUnwritable: z.enum(["answer", "refuse"]).default("answer"),
 });
 

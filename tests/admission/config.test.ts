@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "@jest/globals";
 import { stringify } from "yaml";
 import { readAdmissionConfig } from "../../admission/config.ts";
+import { logOptions } from "../../admission/record/audit-config.ts";
+import { LOG_DEFAULTS } from "../../admission/record/decision-log.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "outrider-config-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -31,6 +33,18 @@ describe("the webhook's configuration", () => {
       policies: { folder: join(folder, "policies") },
       scanStore: join(folder, "scans.sqlite"),
     });
+  });
+
+  it("keeps the decision log as its defaults say, and in other units where it is told to", () => {
+    const audit = { rotateMiB: 1, rotateAge: "1h", checkpointEvery: { time: "250ms" }, sync: "write" };
+    expect(logOptions(read(GOOD).audit, LOG_DEFAULTS.tell)).toEqual(LOG_DEFAULTS);
+    expect(logOptions(read({ ...GOOD, audit }).audit, LOG_DEFAULTS.tell)).toMatchObject({
+      rotateBytes: 1024 * 1024,
+      rotateAgeMs: 3_600_000,
+      checkpointEvery: { records: LOG_DEFAULTS.checkpointEvery.records, ms: 250 },
+      sync: "write",
+    });
+    expect(() => read({ ...GOOD, audit: { rotateAge: "0s" } })).toThrow("audit.rotateAge");
   });
 
   it("is refused with every problem at once", () => {

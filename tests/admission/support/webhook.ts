@@ -98,6 +98,7 @@ export interface WebhookOptions {
   readonly collector?: string;
   readonly scanStore?: string;
   readonly trivy?: object;
+  readonly audit?: object;
 }
 
 export type Pod = { apiVersion: "v1"; kind: "Pod"; metadata: Record<string, unknown>; spec: Record<string, unknown> };
@@ -226,6 +227,7 @@ function writeConfig(folder: string, shop: Shop, options: WebhookOptions): strin
       ...(options.collector === undefined ? {} : { collector: options.collector }),
       ...(options.scanStore === undefined ? {} : { scanStore: options.scanStore }),
       ...(options.trivy === undefined ? {} : { trivy: options.trivy }),
+      ...(options.audit === undefined ? {} : { audit: options.audit }),
     }),
   );
   return file;
