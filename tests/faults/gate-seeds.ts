@@ -6,7 +6,8 @@ import { type Random, randomOf, seedFrom } from "../support/registry-of-faults/r
 import type { Gallery, Truth } from "./gallery.ts";
 import { type Asked, drawObject, type Named } from "./objects.ts";
 import { type Circumstances, mayRun, mustRun } from "./oracle.ts";
-import { openStage, type Review, type Stage } from "./stage.ts";
+import type { Review } from "./review.ts";
+import { openStage, type Stage } from "./stage.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
 /** One run of one seed. */
@@ -48,10 +49,12 @@ const DEADLINE_SLACK_MS = 1;
 export async function runSeed(seed: number, gallery: Gallery, { folder }: SeedOptions): Promise<SeedRun> {
   const time = new VirtualTime();
   const play = new Play(seed, gallery, time, folder);
-  const problems = await time
-    .run(() => play.run())
-    .catch((thrown: unknown) => [`the run itself failed: ${String((thrown as Error).stack)}`]);
-  return { seed, problems: [...play.problems, ...(problems ?? [])], log: play.log, counts: play.counts };
+  try {
+    await time.run(() => play.run());
+  } catch (thrown) {
+    play.problems.push(`the run itself failed: ${String((thrown as Error).stack)}`);
+  }
+  return { seed, problems: play.problems, log: play.log, counts: play.counts };
 }
 
 class Play {
@@ -71,9 +74,9 @@ class Play {
     this.#stage = openStage({ seed, gallery, time, folder, tell });
   }
 
-  async run(): Promise<readonly string[]> {
+  async run(): Promise<void> {
     const asked: Asked[] = [];
-    for (let act = 2 + this.#random.nat(4); act > 0; act--) {
+    for (let act = 1 + this.#random.nat(4); act > 0; act--) {
       await this.#interlude();
       const again = asked.length > 0 && this.#random.chance(0.4);
       const objects = again ? [this.#random.pick(asked)] : [drawObject(this.#random, this.#gallery)];
@@ -86,7 +89,6 @@ class Play {
     await this.#time.sleep(CALM_MS);
     for (const one of asked) await this.#askCalmly(one);
     await this.#stage.close();
-    return [];
   }
 
   /** What may happen between two reviews. */

@@ -1,10 +1,7 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { applyPatch } from "rfc6902";
 import type { EvidenceSources } from "../../admission/evidence.ts";
 import { createDoors } from "../../admission/https/doors.ts";
 import type { Verdict } from "../../admission/judge.ts";
-import { parseReview, type ReviewResponse } from "../../admission/review.ts";
+import { parseReview } from "../../admission/review.ts";
 import type { Fault, Reply } from "../../cli/demo/registry/reply.ts";
 import { HOUR_MS } from "../../core/base/clock.ts";
 import { silentLog } from "../../core/base/log.ts";
@@ -19,25 +16,14 @@ import type { Digest, ScanResult } from "../../core/policy/evidence.ts";
 import type { ImagePolicy } from "../../core/policy/images/image-policy-schema.ts";
 import { type Random, randomOf, seedFrom } from "../support/registry-of-faults/random.ts";
 import { hang, reset, SEEDED_FAULTS, seededFaults, status } from "../support/registry-of-faults.ts";
+import { tamper } from "./forgery.ts";
 import type { Gallery, Truth } from "./gallery.ts";
 import { type Asked, MOVING } from "./objects.ts";
-import type { Circumstances, OwnScan } from "./oracle.ts";
+import type { OwnScan } from "./oracle.ts";
+import { imagesOf, patched, type Review, wordsOf } from "./review.ts";
 import { realThreads, simulatedThreads } from "./simulated-threads.ts";
 import { START_MS, type VirtualTime } from "./virtual-time.ts";
 import { drawWishes, policyOf, type Wish } from "./wishes.ts";
-
-/** One answer, and what was so while it was found. */
-export interface Review {
-  readonly allowed: boolean;
-  readonly tookMs: number;
-  /** How many doors the object went through, each with the whole deadline. */
-  readonly doors: number;
-  /** Codes of what was found, for the log. */
-  readonly words: string;
-  /** What the gate judged, image by image. */
-  readonly images: readonly { readonly reference: string; readonly digest?: Digest }[];
-  readonly circumstances: Circumstances;
-}
 
 /** The gate, everything it depends on, and the hands that spoil it. */
 export interface Stage {
@@ -77,6 +63,8 @@ class TheStage implements Stage {
   readonly #keeps: boolean;
   readonly #startThread: ReturnType<typeof simulatedThreads>;
   #isCalm = false;
+  #out: Fault | undefined;
+  #liars: Random | undefined;
   #offsetMs = 0;
   #wishes: readonly Wish[];
   #policies: readonly ImagePolicy[];
@@ -129,7 +117,10 @@ class TheStage implements Stage {
 
   async restart(): Promise<void> {
     await this.#running.close();
-    if (this.#keeps && this.#random.chance(0.3)) this.#tamper();
+    if (this.#keeps && this.#random.chance(0.3)) {
+      const { folder, gallery, tell } = this.#options;
+      tell(tamper(folder, this.#random, gallery, this.#policies, this.#clock()));
+    }
     this.#running = this.#start();
     this.#options.tell("the gate restarts");
   }
@@ -197,23 +188,40 @@ class TheStage implements Stage {
     return this.#options.time.nowMs() + this.#offsetMs;
   }
 
-  #out: Fault | undefined;
-
   #injectFaults(): void {
     const { seed, gallery, tell } = this.#options;
     const rate = this.#random.pick([0, 0.03, 0.1, 0.3]);
     const seeded = seededFaults(seed, { rate, longestDelayMs: this.#random.pick([3, 3000, 15_000]), kinds: KINDS });
     let told = 0;
+    this.#liars = rate > 0 ? randomOf(seedFrom(seed, "lies about indexes")) : undefined;
     gallery.registry.calm();
     gallery.registry.inject(async (exchange) => {
       const reply = this.#moved(exchange.url) ?? exchange.reply;
       if (this.#isCalm) return reply;
+      const lie = this.#indexLie(exchange.url, reply);
+      if (lie !== undefined) return lie;
       const spoilt =
         (this.#out === undefined ? undefined : await this.#out({ ...exchange, reply })) ??
         (await seeded.fault({ ...exchange, reply }));
       for (; told < seeded.applied.length; told++) tell(seeded.applied[told] ?? "");
       return spoilt ?? reply;
     });
+  }
+
+  /** The index asked for, with the content of one whose children are signed. */
+  #indexLie(url: string, reply: Reply): Reply | undefined {
+    const { store } = this.#options.gallery.registry;
+    const [, repository = "", digest] = /^\/v2\/(.+)\/manifests\/(sha256:[0-9a-f]{64})$/.exec(url) ?? [];
+    if (this.#liars === undefined || !this.#options.gallery.of(digest as Digest)?.what.startsWith("an index"))
+      return undefined;
+    if (!this.#liars.chance(0.2)) return undefined;
+    const better = this.#options.gallery.images.find(
+      (one) => one.repository === repository && one.what === "an index whose children are signed",
+    );
+    const manifest = better && store.manifest(repository, better.digest);
+    if (manifest === undefined) return undefined;
+    this.#options.tell("an index with the content of another");
+    return { ...reply, headers: { ...reply.headers, "docker-content-digest": String(digest) }, body: manifest.bytes };
   }
 
   /** What the registry says of the tag that moves. */
@@ -287,16 +295,6 @@ class TheStage implements Stage {
   #drawMoving(): Truth {
     return this.#random.pick(this.#options.gallery.images.filter(({ repository }) => repository === MOVING));
   }
-
-  /** Somebody gets at the file: bytes of it change, or its key is another. */
-  #tamper(): void {
-    const file = join(this.#options.folder, this.#random.chance(0.8) ? "evidence.db" : "evidence.key");
-    const bytes = readFileSync(file);
-    const changes = 1 + this.#random.nat(20);
-    for (let n = 0; n < changes; n++) bytes[this.#random.nat(bytes.length)] = this.#random.nat(256);
-    writeFileSync(file, bytes);
-    this.#options.tell(`${changes} bytes of the kept evidence change`);
-  }
 }
 
 type CollectArguments = Parameters<EvidenceSources["images"]["collect"]>;
@@ -308,27 +306,3 @@ interface Running {
 
 /** Everything a registry can do but what only takes our own time. */
 const KINDS = Object.keys(SEEDED_FAULTS).filter((name) => !["json bomb", "huge headers"].includes(name));
-
-function patched(object: unknown, { patch }: ReviewResponse): unknown {
-  if (patch === undefined) return object;
-  const copy = structuredClone(object);
-  applyPatch(copy, JSON.parse(Buffer.from(patch, "base64").toString("utf8")) as Parameters<typeof applyPatch>[1]);
-  return copy;
-}
-
-function imagesOf(verdict: Verdict | undefined): Review["images"] {
-  return (verdict?.parts ?? []).flatMap(({ about, facts }) => {
-    const written = /@(sha256:[0-9a-f]{64})$/.exec(about)?.[1] as Digest | undefined;
-    const digest = written ?? facts?.digest;
-    return [{ reference: about, ...(digest === undefined ? {} : { digest }) }];
-  });
-}
-
-function wordsOf(verdict: Verdict | undefined): string {
-  const words = (verdict?.parts ?? []).map(({ decision }) => {
-    if ("violations" in decision) return decision.violations.map(({ code }) => code).join("+");
-    if (decision.kind === "allow") return "ok";
-    return (decision.cause as { code?: string }).code ?? decision.cause.message;
-  });
-  return [...new Set(words)].join(", ") || (verdict?.unjudged ?? "nothing");
-}
