@@ -13,6 +13,7 @@ import { CodedError } from "../../core/base/errors.ts";
 import type { Digest, ImageEvidence, Signature, Verified } from "../../core/policy/evidence.ts";
 import type { ImagePolicy } from "../../core/policy/images/image-policy-schema.ts";
 import { imagePolicy } from "../support/image-policy.ts";
+import { reviewOf } from "./support/review.ts";
 
 const NOW = Date.parse("2026-11-21T12:00:00Z");
 const DIGEST: Digest = `sha256:${"9f".repeat(32)}`;
@@ -62,21 +63,8 @@ function gathered({ rules }: Question, more: Partial<ImageEvidence>): Evidence {
 const WORLD: World = { policies: [PRODUCTION], namespaceLabels: {} };
 const containers = (...images: string[]) => images.map((image, n) => ({ name: `c${n}`, image }));
 const podOf = (spec: object, metadata: object = {}) => ({ kind: "Pod", metadata, spec });
-const create = (object: object, more: Partial<ReviewRequest> = {}): ReviewRequest => ({
-  uid: "1",
-  group: "",
-  kind: "Pod",
-  subResource: "",
-  namespace: "shop",
-  name: "web",
-  operation: "CREATE",
-  username: "",
-  dryRun: false,
-  object: { ...object },
-  ...more,
-});
 const update = (oldObject: object, object: object, more: Partial<ReviewRequest> = {}) =>
-  create(object, { operation: "UPDATE", oldObject: { ...oldObject }, ...more });
+  reviewOf(object, { operation: "UPDATE", oldObject: { ...oldObject }, ...more });
 
 function judge(
   request: ReviewRequest,
@@ -91,7 +79,7 @@ function judge(
 const admitted = (...given: Parameters<typeof judge>) => isAdmitted(judge(...given));
 
 describe("the answer to the API server", () => {
-  const pod = create(podOf({ containers: containers(web) }));
+  const pod = reviewOf(podOf({ containers: containers(web) }));
   it("allows an object that has leave, and says on what grounds", () => {
     const answer = respond("1", judge(pod));
     expect(answer.allowed).toBe(true);
@@ -110,7 +98,7 @@ describe("the same question, evidence and time", () => {
     const images = fc.array(fc.constantFrom(web, api, "ghcr.io/other/x", "UPPER"), { minLength: 1, maxLength: 5 });
     fc.assert(
       fc.property(images, fc.boolean(), (list, expired) => {
-        const verdict = () => judge(create(podOf({ containers: containers(...list) })), {}, expired ? EXPIRED : {});
+        const verdict = () => judge(reviewOf(podOf({ containers: containers(...list) })), {}, expired ? EXPIRED : {});
         expect(JSON.stringify(verdict().parts)).toBe(JSON.stringify(verdict().parts));
         expect(isAdmitted(verdict())).toBe(!expired && list.every((image) => image === web || image === api));
       }),
@@ -119,7 +107,7 @@ describe("the same question, evidence and time", () => {
 });
 
 describe("evidence that somebody forgot", () => {
-  const question = ask(create(podOf({ containers: containers(web, api) })), WORLD);
+  const question = ask(reviewOf(podOf({ containers: containers(web, api) })), WORLD);
   const all = gathered(question, {});
   const answer = (evidence: Evidence, { rules } = question) =>
     evaluate({ ...question, rules }, evidence, { nowMs: NOW, pinned: true });
@@ -152,7 +140,7 @@ describe("evidence that somebody forgot", () => {
   });
 
   it("of a part that warns, refuses too", () => {
-    const warned = ask(create(podOf({ containers: containers(web) })), {
+    const warned = ask(reviewOf(podOf({ containers: containers(web) })), {
       ...WORLD,
       policies: [named("w", { mode: "warn" })],
     });
@@ -274,7 +262,7 @@ describe("an update is judged when it", () => {
 });
 
 describe("a namespace whose labels are not known", () => {
-  const pod = create(podOf({ containers: containers(web) }));
+  const pod = reviewOf(podOf({ containers: containers(web) }));
 
   it("leaves a new pod undecided, as its level is not known", () => {
     const verdict = judge(pod, { namespaceLabels: undefined });
@@ -295,7 +283,7 @@ describe("a namespace whose labels are not known", () => {
   });
 
   it("is nothing to an object that lives in none", () => {
-    const thing = create(
+    const thing = reviewOf(
       { kind: "Thing", spec: { containers: containers(web) } },
       { group: "x", kind: "Thing", namespace: "" },
     );
@@ -306,7 +294,7 @@ describe("a namespace whose labels are not known", () => {
 describe("a namespace's mode", () => {
   const modes = [{ namespaceSelector: { matchLabels: { "outrider.dev/mode": "warn" } }, mode: "warn" }];
   const policies = [named("p", { modes })];
-  const pod = create(podOf({ containers: containers(web) }));
+  const pod = reviewOf(podOf({ containers: containers(web) }));
 
   it("turns a refusal into a warning there, and nowhere else", () => {
     const warned = judge(pod, { policies, namespaceLabels: { "outrider.dev/mode": "warn" } }, EXPIRED);
@@ -317,7 +305,7 @@ describe("a namespace's mode", () => {
 });
 
 describe("what could not be looked up", () => {
-  const pod = create(podOf({ containers: containers(web) }));
+  const pod = reviewOf(podOf({ containers: containers(web) }));
   const audited = [named("p", { onUndecided: "allow-audited" })];
 
   it("is refused, and its cause is the reason that is counted", () => {
@@ -339,7 +327,7 @@ describe("what could not be looked up", () => {
 });
 
 describe("an old signature", () => {
-  const pod = create(podOf({ containers: containers(web) }));
+  const pod = reviewOf(podOf({ containers: containers(web) }));
   it("refuses a roll-back, and lets what runs here start again with a warning", () => {
     expect(admitted(pod, {}, EXPIRED)).toBe(false);
     const again = judge(pod, {}, EXPIRED, new Set([DIGEST]));

@@ -10,6 +10,7 @@ import { HOUR_MS } from "../../core/base/clock.ts";
 import { CodedError } from "../../core/base/errors.ts";
 import type { Digest, ImageEvidence, ScanResult, Signature, Verified } from "../../core/policy/evidence.ts";
 import { imagePolicy } from "../support/image-policy.ts";
+import { reviewOf } from "./support/review.ts";
 
 const NOW = Date.parse("2026-11-21T12:00:00Z");
 const DIGEST: Digest = `sha256:${"9f".repeat(32)}`;
@@ -63,19 +64,7 @@ const deps = (images = source()): GateDeps => ({
 
 const GOOD = `ghcr.io/acme/web@${DIGEST}`;
 const BAD = `ghcr.io/acme/bad@${DIGEST}`;
-const review = (spec: object, more: Partial<ReviewRequest> = {}): ReviewRequest => ({
-  uid: "1",
-  group: "",
-  kind: "Pod",
-  subResource: "",
-  namespace: "shop",
-  name: "web",
-  operation: "CREATE",
-  username: "",
-  dryRun: false,
-  object: { metadata: {}, spec },
-  ...more,
-});
+const review = (spec: object, more: Partial<ReviewRequest> = {}) => reviewOf({ metadata: {}, spec }, more);
 const spec = (...images: string[]) => ({ containers: images.map((image) => ({ name: "c", image })) });
 const judge = (request: ReviewRequest, given = deps(), pinned = true) =>
   gate(request, given, pinned, AbortSignal.timeout(5000));

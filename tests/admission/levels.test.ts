@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { extract } from "../../admission/containers.ts";
 import { type LevelRule, levelsOfNamespace, tellingLevels } from "../../admission/levels.ts";
-import type { ReviewRequest } from "../../admission/review.ts";
+import { reviewOf } from "./support/review.ts";
 
 const rule = (mode: LevelRule["mode"], level: LevelRule["level"], version: LevelRule["version"] = "latest") => ({
   level,
@@ -46,19 +46,8 @@ describe("of several Pod Security levels", () => {
 
 describe("an update that changes nothing but a profile in an annotation", () => {
   const pod = (annotations: object) => ({ metadata: { annotations }, spec: { containers: [{ image: "a" }] } });
-  const update = (name: string): ReviewRequest => ({
-    uid: "1",
-    group: "",
-    kind: "Pod",
-    subResource: "",
-    namespace: "shop",
-    name: "web",
-    operation: "UPDATE",
-    username: "",
-    dryRun: false,
-    object: pod({ [name]: "unconfined" }),
-    oldObject: pod({ [name]: "runtime/default" }),
-  });
+  const update = (name: string) =>
+    reviewOf(pod({ [name]: "unconfined" }), { operation: "UPDATE", oldObject: pod({ [name]: "runtime/default" }) });
   it.each([
     ["container.apparmor.security.beta.kubernetes.io/web", 1],
     ["seccomp.security.alpha.kubernetes.io/pod", 1],

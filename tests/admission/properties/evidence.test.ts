@@ -3,7 +3,6 @@ import fc from "fast-check";
 import { renderVerdict } from "../../../admission/answer/render.ts";
 import { type GateDeps, gate } from "../../../admission/gate.ts";
 import { isAdmitted } from "../../../admission/judge.ts";
-import type { ReviewRequest } from "../../../admission/review.ts";
 import {
   allItems,
   CASE,
@@ -16,24 +15,15 @@ import {
   spoils,
   spoilt,
 } from "../support/evidence-cases.ts";
+import { reviewOf } from "../support/review.ts";
 
 const RUNS = Number(process.env["OUTRIDER_RUNS"] ?? 25);
 
-const review = (one: Case): ReviewRequest => ({
-  uid: "1",
-  group: "",
-  kind: "Pod",
-  subResource: "",
-  namespace: "shop",
-  name: "web",
-  operation: "CREATE",
-  username: "",
-  dryRun: false,
-  object: {
+const review = (one: Case) =>
+  reviewOf({
     metadata: {},
     spec: { containers: one.images.map((digest) => ({ name: "c", image: referenceOf(digest) })) },
-  },
-});
+  });
 
 function judge(one: Case, items: readonly Item[]) {
   const policy = policyOf(one);
