@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { type Clock, MINUTE_MS } from "../../core/base/clock.ts";
 import type { Closable } from "../../core/base/lifecycle.ts";
 import type { Log } from "../../core/base/log.ts";
@@ -73,7 +74,8 @@ export async function openSharedServing(
     } catch (err) {
       log.error({ err }, "webhook authority not read; the one read last goes on");
     }
-    if (serving.notAfterMs - clock() >= lives.servingMs * RENEWAL_SHARE) return;
+    const due = serving.notAfterMs - clock() < lives.servingMs * RENEWAL_SHARE;
+    if (!due && isOf(serving, trusted)) return;
     serving = issueServing(trusted, serverNames, lives.servingMs);
     onRenewed(serving);
   };
@@ -89,4 +91,10 @@ export async function openSharedServing(
       });
   }, everyMs).unref();
   return { current: () => serving, bundle: () => published, close: () => clearInterval(timer) };
+}
+
+/** Somebody who removed the Secret wants another authority at once: what the old one issued is worth nothing then. */
+function isOf({ certPem }: ServingCertificate, authority: Authority): boolean {
+  const certificate = new X509Certificate(certPem);
+  return authority.bundle().some((anchor) => certificate.verify(new X509Certificate(anchor).publicKey));
 }

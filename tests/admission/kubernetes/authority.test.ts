@@ -170,6 +170,17 @@ describe("what a replica serves with", () => {
     });
   });
 
+  it("comes from another authority as soon as somebody has removed the Secret, and the configurations trust that", async () => {
+    await withServing({ servingMs: 10_000, overlapMs: 1 }, async (api, { served, serving }) => {
+      const before = serving.bundle();
+      api.remove(PATHS.secrets(NAMESPACE), CA_SECRET);
+      await until(() => served.length > 0);
+      expect(serving.bundle()).not.toBe(before);
+      expect(isSignedBy(serving.current().certPem, serving.bundle())).toBe(true);
+      expect(new Set(both(api))).toEqual(new Set([serving.bundle()]));
+    });
+  });
+
   it("is renewed while the API server is away", async () => {
     await withServing({ servingMs: 400, overlapMs: 1 }, async (api, { served, serving }) => {
       api.fault = down;
