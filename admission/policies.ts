@@ -52,14 +52,16 @@ export function compileObjects(objects: readonly PolicyObject[]): Compilation {
 /** Trust roots that every policy may name. */
 const BUILT_IN_ROOTS: TrustRoots = new Map([[PUBLIC_GOOD, { sigstore: PUBLIC_GOOD_ROOT }]]);
 
-/** A key or trust root that cannot be used is found here, not by every admission. */
+/** A key or trust root that cannot be used is found here, not by every admission; each with its own reason. */
 function trustProblems({ spec }: ImagePolicy): Problem[] {
-  try {
-    parseTrust(spec.authorities);
-    return [];
-  } catch (thrown) {
-    return [{ path: "spec.authorities", message: messageOf(thrown) }];
-  }
+  return spec.authorities.flatMap((one, index) => {
+    try {
+      parseTrust([one]);
+      return [];
+    } catch (thrown) {
+      return [{ path: `spec.authorities[${index}]`, message: messageOf(thrown) }];
+    }
+  });
 }
 
 /** The policies in force now; a folder that no longer reads keeps the last good ones. */

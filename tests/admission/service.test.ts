@@ -145,6 +145,21 @@ describe("a policy folder", () => {
     rmSync(folder, { recursive: true });
   });
 
+  it("with two keys that cannot be used says so of each", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "outrider-policies-"));
+    const key = (body: string) => `-----BEGIN PUBLIC KEY-----\n${body}\n-----END PUBLIC KEY-----`;
+    const authorities = ["AAAA", "BBBB"].map((body) => ({ name: body.toLowerCase(), role: "release", key: key(body) }));
+    const policy = { apiVersion: "outrider.dev/v1alpha1", kind: "ImagePolicy", metadata: { name: "p" } };
+    writeFileSync(
+      join(folder, "p.yaml"),
+      JSON.stringify({ ...policy, spec: { match: { images: ["a/b"] }, authorities } }),
+    );
+    expect(() => readPolicies(folder)).toThrow(
+      /2 problems\n {2}spec\.authorities\[0\]: .*\n {2}spec\.authorities\[1\]: /,
+    );
+    rmSync(folder, { recursive: true });
+  });
+
   it("may hold other people's objects", async () => {
     const folder = mkdtempSync(join(tmpdir(), "outrider-policies-"));
     writeFileSync(join(folder, "p.yaml"), "apiVersion: v1\nkind: ConfigMap\n");
