@@ -47,13 +47,6 @@ export const SABOTAGES: Readonly<Record<string, readonly Change[]>> = {
   "what failed is an allow": [
     ["core/policy/images/image-policy.ts", "if (cause !== undefined) return {", "if (cause === null) return {"],
   ],
-  "grounds are not asked for": [
-    [
-      "core/policy/admissible.ts",
-      "if (first === undefined || rest.length + 1 < speaking.length) return undefined;",
-      "if (first === undefined) continue;",
-    ],
-  ],
   "one signer is enough": [
     ["core/policy/images/quorum.ts", 'if (require === "all") return authorities;', "if (authorities > 0) return 1;"],
   ],
@@ -64,7 +57,7 @@ export const SABOTAGES: Readonly<Record<string, readonly Change[]>> = {
       "repositoryOf(judged) !== undefined",
     ],
   ],
-  "trust is not part of what is kept": [["core/images/evidence.ts", "trustIdOf(authorities)}`;", "trustIdOf([])}`;"]],
+  "trust is not part of what is kept": [["core/images/evidence.ts", "trustIdOf(authorities)}`", "trustIdOf([])}`"]],
   "the seal is not looked at": [
     ["core/images/cache/seal.ts", "timingSafeEqual(seal, right)", "timingSafeEqual(right, right)"],
   ],
