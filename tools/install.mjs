@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fail } from "./errors.mjs";
-import { findPart, PARTS, PARTS_FOLDER, ROOT, stampFile } from "./parts.mjs";
+import { findPart, PARTS, PARTS_FOLDER, ROOT, stampFile, TEST_PARTS } from "./parts.mjs";
 
 const GO_ENV = { ...process.env, CGO_ENABLED: "0", GOFLAGS: process.env.GOFLAGS ?? "-buildvcs=false", GOWORK: "off" };
 const APT = ["-q", "-y", "-o", "DPkg::Lock::Timeout=300"];
@@ -12,14 +12,9 @@ let aptIsFresh = false;
 
 const asked = process.argv.slice(2);
 if (asked.length === 0) list();
-for (const name of asked.includes("--all") ? forTests() : asked) {
+for (const name of asked.includes("--all") ? TEST_PARTS : asked) {
   if (!Object.hasOwn(PARTS, name)) fail("PART_UNKNOWN", `${name}: expected one of ${Object.keys(PARTS).join(", ")}`);
   bring(name);
-}
-
-/** What the tests need; a part that only a benchmark needs is brought by its name. */
-function forTests() {
-  return Object.keys(PARTS).filter((name) => PARTS[name].only === undefined);
 }
 
 function list() {

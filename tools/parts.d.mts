@@ -21,6 +21,7 @@ export const PARTS_FOLDER: string;
 export const PARTS: Readonly<
   Record<PartName, { readonly version: string; readonly for: string; readonly only?: "bench" }>
 >;
+export const TEST_PARTS: readonly PartName[];
 export function findPart(
   name: string,
 ): ({ path: string } & { problem?: never; code?: never }) | { path?: never; problem: string; code: string };

@@ -9,6 +9,9 @@ export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 /** name -> { from: "go" | "go-module" | "go-folder" | "apt", package, version, ask, answer, for, only?: "bench" } */
 export const PARTS = JSON.parse(readFileSync(join(ROOT, "tools/versions.json"), "utf8"));
 
+/** Names of the parts that tests need; one that is `only` for a benchmark is brought when asked for by name. */
+export const TEST_PARTS = Object.keys(PARTS).filter((name) => PARTS[name].only === undefined);
+
 /** Where built parts go. OUTRIDER_PARTS lets several clones share one folder. */
 export const PARTS_FOLDER = resolve(ROOT, process.env.OUTRIDER_PARTS ?? ".parts");
 

@@ -2,14 +2,11 @@
 // is a failure, otherwise the tests that need it are skipped by name.
 import { spawn } from "node:child_process";
 import { fail } from "./errors.mjs";
-import { findPart, PARTS, ROOT } from "./parts.mjs";
+import { findPart, PARTS, ROOT, TEST_PARTS } from "./parts.mjs";
 
 const JEST = ["--experimental-vm-modules", "--disable-warning=ExperimentalWarning", "node_modules/jest/bin/jest.js"];
 
-const missing = Object.keys(PARTS)
-  .filter((name) => PARTS[name].only === undefined)
-  .map((name) => ({ name, ...findPart(name) }))
-  .filter(({ path }) => path === undefined);
+const missing = TEST_PARTS.map((name) => ({ name, ...findPart(name) })).filter(({ path }) => path === undefined);
 for (const { name, problem } of missing) {
   console.error(
     `missing  ${name.padEnd(20)} ${PARTS[name].for.padEnd(40)} ${problem}; bring it: tools/install ${name}`,

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "@jest/globals";
+import { PARTS, TEST_PARTS } from "../../tools/parts.mjs";
 import { ROOT } from "../support/sources.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "outrider-tools-"));
@@ -50,6 +51,12 @@ describe("the totals of a CI run", () => {
 });
 
 describe("tools/install", () => {
+  it("brings with --all what tests need, and leaves what only a benchmark needs to who asks for it by name", () => {
+    expect(TEST_PARTS).toContain("kube-apiserver");
+    expect(TEST_PARTS).not.toContain("gatekeeper");
+    expect(PARTS.gatekeeper.only).toBe("bench");
+  });
+
   it("names the parts it knows when it is asked for another, and brings nothing", async () => {
     const { code, stdout, stderr } = await tool("install.mjs", ["cosgin"]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
 const POLL_MS = 100;
-const STOP_DEADLINE_MS = 5_000;
+const STOP_DEADLINE_MS = 10_000;
 const RUN_DEADLINE_MS = 60_000;
 const OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024;
 
