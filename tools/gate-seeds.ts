@@ -22,6 +22,7 @@ if (values.sabotage !== undefined) (await import("../tests/faults/sabotage.ts"))
 const { openGallery } = await import("../tests/faults/gallery.ts");
 const { freshFolder, runSeed } = await import("../tests/faults/gate-seeds.ts");
 
+Error.stackTraceLimit = 4; // thousands of refusals a second, of which nobody reads the stack
 const from = Number(values.seed ?? values.from);
 const to = values.seed === undefined ? from + Number(values.seeds) : from + 1;
 const base = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "outrider-seeds-"));

@@ -2,6 +2,7 @@ import type { EvidenceSources } from "../../admission/evidence.ts";
 import { createDoors } from "../../admission/https/doors.ts";
 import type { Verdict } from "../../admission/judge.ts";
 import { parseReview } from "../../admission/review.ts";
+import type { PlainCall } from "../../cli/demo/registry/registry.ts";
 import type { Fault, Reply } from "../../cli/demo/registry/reply.ts";
 import { HOUR_MS } from "../../core/base/clock.ts";
 import { silentLog } from "../../core/base/log.ts";
@@ -10,12 +11,13 @@ import { openFactStore } from "../../core/images/cache/fact-store.ts";
 import { createTagCache } from "../../core/images/cache/tag-cache.ts";
 import { collectImageEvidence, type EvidenceDeps } from "../../core/images/evidence.ts";
 import { createEvidenceCache } from "../../core/images/evidence-cache.ts";
+import { openTagHistory, type TagHistory } from "../../core/images/registry/tag-history.ts";
 import { createRegistryClient } from "../../core/images/registry-client.ts";
 import { createVerifierPool } from "../../core/images/workers/pool.ts";
 import type { Digest, ScanResult } from "../../core/policy/evidence.ts";
 import type { ImagePolicy } from "../../core/policy/images/image-policy-schema.ts";
 import { type Random, randomOf, seedFrom } from "../support/registry-of-faults/random.ts";
-import { hang, reset, SEEDED_FAULTS, seededFaults, status } from "../support/registry-of-faults.ts";
+import { hang, inProcess, reset, SEEDED_FAULTS, seededFaults, status } from "../support/registry-of-faults.ts";
 import { tamper } from "./forgery.ts";
 import type { Gallery, Truth } from "./gallery.ts";
 import { type Asked, MOVING } from "./objects.ts";
@@ -48,6 +50,9 @@ export interface StageOptions {
   readonly tell: (line: string) => void;
 }
 
+/** A copy of the registry, with faults of its own and no outages; how its requests are told apart. */
+const MIRROR = "mirror.test";
+const AT_MIRROR = "x-at-mirror";
 /** Every so many seeds use real threads: they take a hundred times as long. */
 const REAL_THREADS_EVERY = 500;
 
@@ -61,6 +66,8 @@ class TheStage implements Stage {
   readonly #random: Random;
   readonly #ownScans: ReadonlyMap<Digest, OwnScan>;
   readonly #keeps: boolean;
+  /** Where there is one, the registry has a mirror. */
+  readonly #history: TagHistory | undefined;
   readonly #startThread: ReturnType<typeof simulatedThreads>;
   #isCalm = false;
   #out: Fault | undefined;
@@ -80,6 +87,7 @@ class TheStage implements Stage {
     this.#moving = this.#drawMoving();
     this.#ownScans = this.#drawOwnScans();
     this.#keeps = this.#random.chance(0.4);
+    this.#history = this.#random.chance(0.3) ? openTagHistory(":memory:", { clock: () => this.#clock() }) : undefined;
     const threadRate = this.#random.pick([0, 0.02, 0.1]);
     const rate = () => (this.#isCalm ? 0 : threadRate);
     this.#startThread =
@@ -132,9 +140,10 @@ class TheStage implements Stage {
     this.#options.tell("all is calm");
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#options.gallery.registry.calm();
-    return this.#running.close();
+    await this.#running.close();
+    await this.#history?.close();
   }
 
   async review(asked: Asked, deadlineMs: number): Promise<Review> {
@@ -200,9 +209,8 @@ class TheStage implements Stage {
       if (this.#isCalm) return reply;
       const lie = this.#indexLie(exchange.url, reply);
       if (lie !== undefined) return lie;
-      const spoilt =
-        (this.#out === undefined ? undefined : await this.#out({ ...exchange, reply })) ??
-        (await seeded.fault({ ...exchange, reply }));
+      const out = exchange.headers[AT_MIRROR] === undefined ? this.#out : undefined;
+      const spoilt = (await out?.({ ...exchange, reply })) ?? (await seeded.fault({ ...exchange, reply }));
       for (; told < seeded.applied.length; told++) tell(seeded.applied[told] ?? "");
       return spoilt ?? reply;
     });
@@ -238,9 +246,15 @@ class TheStage implements Stage {
     const { registry } = gallery;
     const clock = () => this.#clock();
     const store = this.#keeps ? openFactStore(folder) : undefined;
+    const mirror = {
+      answer: (call: PlainCall) => registry.answer({ ...call, headers: { ...call.headers, [AT_MIRROR]: "1" } }),
+    };
+    const history = this.#history;
+    const mirrored = history === undefined ? {} : { mirrors: [MIRROR], tagsFromMirrors: true };
     const client = createRegistryClient({
-      registries: [{ host: registry.host, plainHttp: true }],
-      transport: registry.transport,
+      registries: [{ host: registry.host, plainHttp: true, ...mirrored }],
+      ...(history === undefined ? {} : { history }),
+      transport: inProcess({ [registry.host]: registry, [MIRROR]: mirror }),
       sleep: (ms) => this.#options.time.sleep(ms),
       clock,
     });
