@@ -6,7 +6,11 @@ import { stringify } from "yaml";
 import { readAdmissionConfig } from "../../admission/config.ts";
 import { logOptions } from "../../admission/record/audit-config.ts";
 import { LOG_DEFAULTS } from "../../admission/record/decision-log.ts";
+import { STORE_LIMIT_BYTES } from "../../core/images/cache/fact-store.ts";
+import { CACHE_BYTES } from "../../core/images/evidence-cache.ts";
+import { VERIFY_THREADS } from "../../core/images/workers/pool.ts";
 
+const MIB = 1024 * 1024;
 const folder = mkdtempSync(join(tmpdir(), "outrider-config-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -45,6 +49,19 @@ describe("the webhook's configuration", () => {
       sync: "write",
     });
     expect(() => read({ ...GOOD, audit: { rotateAge: "0s" } })).toThrow("audit.rotateAge");
+  });
+
+  it("keeps evidence and verifies it in threads within limits that have defaults", () => {
+    expect(read(GOOD)).toMatchObject({
+      evidenceCache: { memoryMiB: CACHE_BYTES / MIB, diskMiB: STORE_LIMIT_BYTES / MIB },
+      verify: { threads: VERIFY_THREADS },
+    });
+    expect(read({ ...GOOD, evidenceCache: { diskMiB: 0 }, verify: { threads: 4 } })).toMatchObject({
+      evidenceCache: { memoryMiB: CACHE_BYTES / MIB, diskMiB: 0 },
+      verify: { threads: 4 },
+    });
+    expect(() => read({ ...GOOD, verify: { threads: 0 } })).toThrow("verify.threads");
+    expect(() => read({ ...GOOD, evidenceCache: { memoryMiB: -1 } })).toThrow("evidenceCache.memoryMiB");
   });
 
   it("is refused with every problem at once", () => {
