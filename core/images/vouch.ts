@@ -1,4 +1,3 @@
-import type { KeyObject } from "node:crypto";
 import { CodedError, messageOf } from "../base/errors.ts";
 import type { SignerRole } from "../policy/evidence.ts";
 import { malformed } from "./claims/statement.ts";
@@ -6,7 +5,6 @@ import { signedBy, type TrustedKey } from "./keys.ts";
 import { VERIFY_LIMIT_BYTES } from "./limits.ts";
 import { formatIdentity, readSigningCertificate, type SigningCertificate } from "./sigstore/certificate.ts";
 import type { SignedMaterial } from "./sigstore/material.ts";
-import type { SigstoreVerifier } from "./sigstore/witnessed.ts";
 import type { Trust, TrustedInstance } from "./trust.ts";
 
 /** Longest reason quoted from a verification, in characters. */
@@ -19,7 +17,7 @@ export interface Voucher {
   readonly role: SignerRole;
   /** Whom its certificate names. */
   readonly identity?: string;
-  /** When, where something trusted says so. */
+  /** Not before this, where something that no pusher can renew says so: the certificate. A log or a timestamp cannot. */
   readonly signedAtMs?: number;
 }
 
@@ -62,7 +60,10 @@ async function vouchByKey(material: SignedMaterial, keys: readonly TrustedKey[])
     signers.map(({ name, role, key, witness }) =>
       witness === undefined
         ? { name, role }
-        : outcome(name, async () => [{ name, role, ...(await seenBy(witness, material, key)) }]),
+        : outcome(name, async () => {
+            await witness.verify(material, key);
+            return [{ name, role }];
+          }),
     ),
   ).then((found) => found.flat());
 }
@@ -70,7 +71,7 @@ async function vouchByKey(material: SignedMaterial, keys: readonly TrustedKey[])
 /** Identities are compared before anything is verified: a stranger's certificate costs no cryptography. */
 async function vouchByCertificate(
   material: SignedMaterial,
-  { der, identity }: SigningCertificate,
+  { der, identity, notBeforeMs }: SigningCertificate,
   instances: readonly TrustedInstance[],
 ): Promise<Outcome[]> {
   const who = formatIdentity(identity);
@@ -82,20 +83,11 @@ async function vouchByCertificate(
     .filter(({ authorities }) => authorities.length > 0)
     .map(({ verifier, authorities }) =>
       outcome(who, async () => {
-        const seen = { identity: who, ...(await seenBy(verifier, material, der)) };
-        return authorities.map(({ name, role }) => ({ name, role, ...seen }));
+        await verifier.verify(material, der);
+        return authorities.map(({ name, role }) => ({ name, role, identity: who, signedAtMs: notBeforeMs }));
       }),
     );
   return (await Promise.all(found)).flat();
-}
-
-async function seenBy(
-  verifier: SigstoreVerifier,
-  material: SignedMaterial,
-  signer: Buffer | KeyObject,
-): Promise<Pick<Voucher, "signedAtMs">> {
-  const signedAtMs = await verifier.verify(material, signer);
-  return signedAtMs === undefined ? {} : { signedAtMs };
 }
 
 async function outcome(who: string, vouch: () => Promise<Voucher[]>): Promise<Outcome[]> {

@@ -107,8 +107,8 @@ export const POLICY_ERRORS = {
     fix: "deploy a newer image, or build and sign this one again",
   },
   IMG_TIME_UNKNOWN: {
-    means: "the policy sets an age, and neither a log nor a timestamp vouches for when the statement was made",
-    fix: "sign with a transparency log or a timestamp authority (cosign sign --timestamp-server-url), or drop maxAge",
+    means: "the policy sets an age, and nothing vouches that the statement is no older: a key's can be logged anew",
+    fix: "sign by certificate: keyless with cosign, or with notation and a timestamp; or drop maxAge",
   },
   IMG_UNATTESTED: {
     means: "nothing that counts was attested of the image's digest, of a type that the policy wants",

@@ -33,7 +33,10 @@ export interface Signature {
   readonly repository?: string;
   /** Who signed within the authority: "https://github.com/acme/…@refs/heads/main (issuer …)", a certificate's subject. */
   readonly identity?: string;
-  /** When it was made, in milliseconds since the epoch, where a log or a timestamp authority vouches for it. */
+  /**
+   * What its age is counted from, in milliseconds since the epoch, where something vouches that it was not made before:
+   * a certificate of its signer, or what he signed. A log's time and a timestamp do not, which anybody may get anew.
+   */
   readonly signedAtMs?: number;
   /** From this millisecond on it counts no longer: it says so, or nobody vouches that its certificate was valid. */
   readonly validUntilMs?: number;

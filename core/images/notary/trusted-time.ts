@@ -6,8 +6,9 @@ import type { TimeRange } from "./timestamp/tst-info.ts";
 import type { Certificate } from "./x509/certificate.ts";
 import { named } from "./x509/chain.ts";
 
-/** When a signature was made, where somebody trusted says so, and until when it counts. */
+/** How old a signature is, where somebody trusted says when it existed, and until when it counts. */
 export interface TrustedTime {
+  /** The signer's own time or the trusted one, whichever is earlier: a timestamp can be had anew for an old signature. */
   readonly signedAtMs?: number;
   /** From this millisecond on it counts no longer. */
   readonly validUntilMs?: number;
@@ -25,13 +26,14 @@ export interface TrustedTime {
  */
 export function judgeTime(signature: NotarySignature, store: NotaryStore, nowMs: number): TrustedTime {
   const { attributes, chain } = signature;
-  const { expiryMs } = attributes;
+  const { expiryMs, signingTimeMs } = attributes;
   if (expiryMs !== undefined && nowMs >= expiryMs)
     refuse(`a signature that expired at ${atTime(expiryMs)}`, "one that has not");
   const trusted = timeOf(signature, store);
   if (trusted !== undefined) {
     for (const one of chain) judgeValidity(one, trusted);
-    return { signedAtMs: trusted.atMs, ...(expiryMs === undefined ? {} : { validUntilMs: expiryMs }) };
+    const signedAtMs = Math.min(trusted.atMs, signingTimeMs);
+    return { signedAtMs, ...(expiryMs === undefined ? {} : { validUntilMs: expiryMs }) };
   }
   for (const one of chain) judgeValidity(one, { atMs: nowMs, earliestMs: nowMs, latestMs: nowMs });
   return { validUntilMs: Math.min(expiryMs ?? Number.POSITIVE_INFINITY, ...chain.map((one) => one.notAfterMs + 1)) };

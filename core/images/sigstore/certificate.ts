@@ -39,6 +39,8 @@ export interface SigningCertificate {
   readonly der: Buffer;
   readonly key: KeyObject;
   readonly identity: CertificateIdentity;
+  /** Nothing was signed with it before, in milliseconds since the epoch. */
+  readonly notBeforeMs: number;
 }
 
 /**
@@ -61,7 +63,8 @@ export function readSigningCertificate(der: Buffer): SigningCertificate {
   const fields = children(expectTag(children(readDer(der))[0], TAG.sequence));
   const extensions = readExtensions(fields.find((field) => field.tag === explicitTag(3)));
   const identity = { subject: readSubject(extensions.get(OID.subjectAltName)?.value), issuer: readIssuer(extensions) };
-  return { der, key: publicKeyOf(fields.filter(({ tag }) => tag !== explicitTag(0))[5]), identity };
+  const key = publicKeyOf(fields.filter(({ tag }) => tag !== explicitTag(0))[5]);
+  return { der, key, identity, notBeforeMs: facts.notBeforeMs };
 }
 
 export function formatIdentity({ subject, issuer }: CertificateIdentity): string {

@@ -19,10 +19,11 @@ export interface SigstoreVerifier {
    *   library   chain, SCTs, log signatures, proofs, timestamps, the signature itself
    *
    * @param signer  the certificate's DER, or a key that needs no certificate
-   * @returns when the signature was made at the latest by, in milliseconds: the earliest trusted time, if there is any
+   * Says nothing of its age: what was seen at a time may be much older, and whoever can push can have it seen again.
+   *
    * @throws on everything else, saying why
    */
-  verify(material: SignedMaterial, signer: Buffer | KeyObject): Promise<number | undefined>;
+  verify(material: SignedMaterial, signer: Buffer | KeyObject): Promise<void>;
 }
 
 /** @throws {CodedError} TRUST_ROOT_INVALID */
@@ -32,7 +33,7 @@ export function sigstoreVerifier(root: SigstoreRoot, name: string): SigstoreVeri
   return {
     verify: async (material, signer) => {
       loading ??= loadLibrary(instance);
-      return verifyWitnessed(await loading, instance, material, signer);
+      verifyWitnessed(await loading, instance, material, signer);
     },
   };
 }
@@ -42,7 +43,7 @@ function verifyWitnessed(
   instance: SigstoreInstance,
   material: SignedMaterial,
   signer: Buffer | KeyObject,
-): number | undefined {
+): void {
   if (material.signatures.length !== 1)
     throw malformed(`it has ${material.signatures.length} signatures, expected one`);
   const known = material.entries.flatMap((entry) => {
@@ -55,18 +56,17 @@ function verifyWitnessed(
     return library.readTimestamp(encoded);
   });
   const stamped = stamps.map(readTimestampWitness);
-  const signedAtMs = enough(instance, logged, stamped, Buffer.isBuffer(signer));
+  requireEnough(instance, logged, stamped, Buffer.isBuffer(signer));
   const vouched = { ...material, entries: known.map(({ entry }) => entry) };
   library.verify(vouched, stamps, signer);
-  return signedAtMs;
 }
 
-function enough(
+function requireEnough(
   { requires }: SigstoreInstance,
   logged: readonly LogWitness[],
   stamped: readonly TimestampWitness[],
   certified: boolean,
-): number | undefined {
+): void {
   const logs = new Set(logged.map(({ log }) => log.id)).size;
   if (logs < requires.transparencyLog)
     throw malformed(`found entries of ${logs} logs of the trust root, expected ${requires.transparencyLog}`);
@@ -74,13 +74,9 @@ function enough(
   if (authorities < requires.timestamps)
     throw malformed(`found ${authorities} timestamp authorities, expected ${requires.timestamps}`);
   const timesMs = [...logged.flatMap(({ integratedAtMs }) => integratedAtMs ?? []), ...stamped.map(({ atMs }) => atMs)];
-  if (timesMs.length === 0) {
-    if (certified) throw malformed("nothing that is trusted says when it was made");
-    return undefined;
-  }
+  if (certified && timesMs.length === 0) throw malformed("nothing that is trusted says when it was made");
   for (const { log } of logged) {
     if (timesMs.some((atMs) => atMs < log.validity.startMs || atMs > log.validity.endMs))
       throw malformed(`log ${log.name} was not in use at that time`);
   }
-  return Math.min(...timesMs);
 }

@@ -31,7 +31,7 @@ export const SIGNED_AT_MS = Date.parse("2026-03-01T12:00:00Z");
 const VALIDITY = { notBeforeMs: SIGNED_AT_MS - YEAR_MS, notAfterMs: SIGNED_AT_MS + 10 * YEAR_MS };
 const VALID_FOR = { start: new Date(VALIDITY.notBeforeMs).toISOString() };
 
-/** Somebody with a certificate of the test instance, good for ten minutes around SIGNED_AT_MS, or with a plain key. */
+/** Somebody with a certificate of the test instance, good for ten minutes from SIGNED_AT_MS, or with a plain key. */
 export interface Holder {
   readonly keys: KeyPair;
   readonly certificate?: Buffer;
@@ -61,7 +61,7 @@ export function createSigstore() {
   function issue(leaf: Leaf, options: { kind?: KeyKind; atMs?: number; sct?: boolean; issuer?: Issuer } = {}): Holder {
     const { kind = "p256", atMs = SIGNED_AT_MS, sct = true, issuer = fulcio } = options;
     const keys = generateKeys(kind);
-    const validity = { notBeforeMs: atMs - 60_000, notAfterMs: atMs + 9 * 60_000 };
+    const validity = { notBeforeMs: atMs, notAfterMs: atMs + 10 * 60_000 };
     const write = (extensions: readonly Uint8Array[]) => tbsCertificate(issuer, "", keys.spki, validity, extensions);
     const extensions = leafExtensions(leaf);
     const witnessed = sct ? [certificateLog.witness(write(extensions), issuer, atMs)] : [];

@@ -30,6 +30,13 @@ describe.each(FORMS)("a timestamp on a $form signature", ({ mediaType, write }) 
     expect(judge()).not.toHaveProperty("value.validUntilMs");
   });
 
+  it("makes it no younger than its signer says it is", () => {
+    const anew = (signature: Uint8Array) => timestampOver(signature, tick, { atMs: AT });
+    const bytes = write([leaf, root], { signingTimeMs: THEN, timestamp: anew });
+    const store = trusting(root, { timestampAuthorities: clock.pem });
+    expect(verdict(mediaType, bytes, store)).toMatchObject({ kind: "signature", value: { signedAtMs: THEN } });
+  });
+
   it("does nothing where the store has no timestamp authorities", () => {
     const bytes = write([leaf, root], { timestamp: (signature) => timestampOver(signature, tick, { atMs: AT }) });
     expect(verdict(mediaType, bytes, trusting(root))).toMatchObject({
