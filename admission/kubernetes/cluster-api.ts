@@ -1,22 +1,16 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { MINUTE_MS, systemClock } from "../../core/base/clock.ts";
-import type { Log } from "../../core/base/log.ts";
-import type { ApiServer } from "../../core/cluster/api-server/api-server.ts";
+import { systemClock } from "../../core/base/clock.ts";
 import { connectApiServer } from "../../core/cluster/api-server/connect.ts";
 import type { ClusterView, ClusterViewOptions } from "../cluster-view.ts";
 import type { PolicyChange } from "../policies.ts";
 import { watchClusterPolicies } from "./cluster-policies.ts";
 import type { KubernetesConfig } from "./config.ts";
-import { campaign, type Leadership } from "./leader.ts";
+import { createLeaderWork } from "./leader.ts";
 import { watchNamespaces } from "./namespaces.ts";
 import { writePolicyStatus } from "./policy-status.ts";
 import { createPullSecrets } from "./pull-secrets.ts";
 import { createRegistration } from "./registration.ts";
 import { watchRunning } from "./running.ts";
 import { openSharedServing } from "./shared-serving.ts";
-
-/** The leader puts right what somebody else changed this often. */
-export const RECONCILE_MS = MINUTE_MS;
 
 export interface ClusterApiOptions extends ClusterViewOptions {
   readonly onPolicies: (change: PolicyChange) => void;
@@ -33,7 +27,7 @@ export async function openClusterApi(options: ClusterApiOptions, config: Kuberne
   const told = (what: string) => (err: Error) =>
     log.error({ err }, `${what} not read; the last good ones stay in force`);
   const registration = createRegistration(api, config);
-  const work = createLeaderWork(api, config, options.instance, log);
+  const work = createLeaderWork(api, { namespace: config.namespace, identity: options.instance, log });
   const policies = watchClusterPolicies(api, {
     onChange: onPolicies,
     onCompiled: work.soon,
@@ -43,9 +37,12 @@ export async function openClusterApi(options: ClusterApiOptions, config: Kuberne
   const running = watchRunning(api, told("running pods"));
   const pullSecrets = createPullSecrets(api, config.pullSecrets.namespaces, log);
   let anchorsPem = () => "";
+  const notReady = () => [...policies.notReady(), ...(namespaces.isSynced() ? [] : ["namespaces: not read yet"])];
   const round = async () => {
-    await registration.reconcile(anchorsPem()).catch((err: unknown) => log.error({ err }, "webhook not registered"));
     await writePolicyStatus(api, policies.compiled(), clock(), log);
+    if (notReady().length > 0) return false; // who registers must be able to answer
+    await registration.reconcile(anchorsPem());
+    return true;
   };
   return {
     policies: policies.current,
@@ -57,7 +54,7 @@ export async function openClusterApi(options: ClusterApiOptions, config: Kuberne
       return images === undefined ? gate : { ...gate, sources: { ...gate.sources, images } };
     },
     running: running.of,
-    notReady: () => [...policies.notReady(), ...(namespaces.isSynced() ? [] : ["namespaces: not read yet"])],
+    notReady,
     serve: async (onRenewed) => {
       const shared = { ...servingOptions(options, config), api, registration, namespace: config.namespace, clock, log };
       const serving = await openSharedServing(shared, onRenewed);
@@ -87,37 +84,4 @@ function servingOptions({ config }: ClusterApiOptions, { namespace, register }: 
 
 function apiServerOf({ kubeconfig }: KubernetesConfig) {
   return kubeconfig === undefined ? ({ inCluster: true } as const) : { kubeconfig };
-}
-
-/**
- * The work that one replica does for all, in rounds: registers the webhook, writes what became of policies. Begun only
- * once the gate answers, since from then on nothing runs without it.
- */
-function createLeaderWork(api: ApiServer, { namespace }: KubernetesConfig, identity: string, log: Log) {
-  const stop = new AbortController();
-  let wake = () => {};
-  let begun: { readonly leadership: Leadership; readonly rounds: Promise<void> } | undefined;
-  const runRounds = async (round: () => Promise<void>, isLeader: () => boolean) => {
-    while (!stop.signal.aborted) {
-      const asked = new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-      if (isLeader()) await round();
-      await Promise.race([asked, sleep(RECONCILE_MS, undefined, { signal: stop.signal, ref: false }).catch(() => {})]);
-    }
-  };
-  return {
-    soon: () => wake(),
-    leads: () => begun?.leadership.isLeader() === true,
-    begin: (round: () => Promise<void>) => {
-      const leadership = campaign(api, { namespace, identity, log }, () => wake());
-      begun = { leadership, rounds: runRounds(round, leadership.isLeader) };
-    },
-    close: async () => {
-      stop.abort();
-      wake();
-      await begun?.rounds;
-      await begun?.leadership.close();
-    },
-  };
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { SECOND_MS } from "../../core/base/clock.ts";
+import { MINUTE_MS, SECOND_MS } from "../../core/base/clock.ts";
 import { CodedError } from "../../core/base/errors.ts";
 import type { Closable } from "../../core/base/lifecycle.ts";
 import type { Log } from "../../core/base/log.ts";
@@ -11,9 +11,19 @@ export const LEASE_NAME = "outrider-admission";
 export const LEASE_SECONDS = 15;
 export const LEASE_RENEW_MS = 4 * SECOND_MS;
 const LEADS_FOR_MS = 10 * SECOND_MS;
+/** The leader puts right what somebody else changed this often, and tries again this soon what did not work. */
+export const ROUND_MS = MINUTE_MS;
+export const ROUND_RETRY_MS = SECOND_MS;
 
 interface Lease extends ApiObject {
   readonly spec?: { readonly holderIdentity?: string; readonly renewTime?: string; readonly leaseTransitions?: number };
+}
+
+export interface Candidate {
+  readonly namespace: string;
+  /** This replica's own name. */
+  readonly identity: string;
+  readonly log: Log;
 }
 
 /** Which replica does the work that needs doing once. Reviews need no leader. */
@@ -27,11 +37,7 @@ export interface Leadership extends Closable {
  *
  * @param onLeading  called each time this replica begins to lead
  */
-export function campaign(
-  api: ApiServer,
-  { namespace, identity, log }: { readonly namespace: string; readonly identity: string; readonly log: Log },
-  onLeading: () => void,
-): Leadership {
+export function campaign(api: ApiServer, { namespace, identity, log }: Candidate, onLeading: () => void): Leadership {
   const stop = new AbortController();
   let renewedMs = Number.NEGATIVE_INFINITY;
   let seen = { renewTime: "", atMs: performance.now() };
@@ -100,4 +106,50 @@ async function writeLease(api: ApiServer, namespace: string, holder: string, bef
 async function release(api: ApiServer, namespace: string, identity: string): Promise<void> {
   const lease = await readLease(api, namespace);
   if (lease?.spec?.holderIdentity === identity) await writeLease(api, namespace, "", lease);
+}
+
+/** The work that one replica does for all, in rounds, while it leads. */
+export interface LeaderWork extends Closable {
+  /** A round is wanted before its time. */
+  soon(): void;
+  leads(): boolean;
+  /** @param round  says whether it is done; if not, or if it throws, another follows soon */
+  begin(round: () => Promise<boolean>): void;
+}
+
+export function createLeaderWork(api: ApiServer, candidate: Candidate): LeaderWork {
+  const stop = new AbortController();
+  let wake = () => {};
+  let begun: { readonly leadership: Leadership; readonly rounds: Promise<void> } | undefined;
+  const attempt = (round: () => Promise<boolean>) =>
+    round().catch((err: unknown) => {
+      candidate.log.error({ err }, "the webhook is not registered as it should be");
+      return false;
+    });
+  const runRounds = async (round: () => Promise<boolean>, isLeader: () => boolean) => {
+    while (!stop.signal.aborted) {
+      const asked = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      const waitMs = !isLeader() || (await attempt(round)) ? ROUND_MS : ROUND_RETRY_MS;
+      const waited = new AbortController();
+      const options = { signal: AbortSignal.any([stop.signal, waited.signal]), ref: false };
+      await Promise.race([asked, sleep(waitMs, undefined, options).catch(() => {})]);
+      waited.abort();
+    }
+  };
+  return {
+    soon: () => wake(),
+    leads: () => begun?.leadership.isLeader() === true,
+    begin: (round) => {
+      const leadership = campaign(api, candidate, () => wake());
+      begun = { leadership, rounds: runRounds(round, leadership.isLeader) };
+    },
+    close: async () => {
+      stop.abort();
+      wake();
+      await begun?.rounds;
+      await begun?.leadership.close();
+    },
+  };
 }

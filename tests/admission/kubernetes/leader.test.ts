@@ -1,5 +1,12 @@
 import { afterEach, describe, expect, it } from "@jest/globals";
-import { campaign, LEASE_NAME, type Leadership } from "../../../admission/kubernetes/leader.ts";
+import {
+  campaign,
+  createLeaderWork,
+  LEASE_NAME,
+  type Leadership,
+  ROUND_MS,
+  ROUND_RETRY_MS,
+} from "../../../admission/kubernetes/leader.ts";
 import { PATHS } from "../../../admission/kubernetes/paths.ts";
 import { silentLog } from "../../../core/base/log.ts";
 import { down, type FakeApiServer, fakeApiServer } from "../../support/fake-api-server.ts";
@@ -61,5 +68,42 @@ describe("the leader", () => {
     const one = candidate(api, "one");
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(one.isLeader()).toBe(false);
+  });
+});
+
+describe("the leader's work", () => {
+  const work = (api: FakeApiServer, identity: string) => {
+    const created = createLeaderWork(api, { namespace: NAMESPACE, identity, log: silentLog });
+    opened.push({ isLeader: created.leads, close: created.close });
+    return created;
+  };
+
+  it("is done by one replica, again when it is asked for, and not by the others", async () => {
+    const api = fakeApiServer();
+    const rounds: string[] = [];
+    const both = ["one", "two"].map((identity) => work(api, identity));
+    for (const [index, one] of both.entries())
+      one.begin(async () => {
+        rounds.push(`replica ${index}`);
+        return true;
+      });
+    await until(() => rounds.length === 1);
+    for (const one of both) one.soon();
+    await until(() => rounds.length === 2);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(new Set(rounds).size).toBe(1);
+    expect(rounds).toHaveLength(2);
+    expect(both.filter((one) => one.leads())).toHaveLength(1);
+  });
+
+  it.each([
+    ["that is not done yet", async () => false],
+    ["that fails", () => Promise.reject(new Error("down"))],
+  ])("%s is tried again soon", async (_, first) => {
+    const api = fakeApiServer();
+    let rounds = 0;
+    work(api, "one").begin(() => (rounds++ === 0 ? first() : Promise.resolve(true)));
+    await until(() => rounds === 2);
+    expect(ROUND_RETRY_MS).toBeLessThan(ROUND_MS);
   });
 });
