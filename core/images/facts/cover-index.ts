@@ -5,7 +5,7 @@ import type { Attestation, Digest, ScanResult, Signature, Verified } from "../..
  * vouched for here that was not vouched for there. Where children differ, the index has what is weakest.
  */
 
-/** Signatures by signers who signed every child, for the same repository. */
+/** Signatures by signers who signed every child, as the same person and for the same repository. */
 export function coverIndex(
   index: Digest,
   children: readonly (readonly Verified<Signature>[])[],
@@ -13,12 +13,12 @@ export function coverIndex(
   return inEveryChild(children, sameSignature).map((same) => ({ ...asWeakest(same), digest: index }));
 }
 
-/** Attestations of one type by one authority about every child. */
+/** Attestations of one type by one authority, in the same person, about every child. */
 export function coverIndexAttestations(
   index: Digest,
   children: readonly (readonly Verified<Attestation>[])[],
 ): readonly Verified<Attestation>[] {
-  return inEveryChild(children, sameAttestation).map((same) => ({ ...asWeakest(same), digest: index }));
+  return inEveryChild(children, sameAttestation).map((same) => ({ ...sameBuild(same), digest: index }));
 }
 
 /** A scan of an index by way of its children's: every finding of each, and as old as the oldest. */
@@ -51,12 +51,24 @@ function inEveryChild<T>(
 }
 
 function sameSignature(one: Signature, other: Signature): boolean {
-  return one.signer === other.signer && one.role === other.role && one.repository === other.repository;
+  return samePerson(one, other) && one.repository === other.repository;
 }
 
 function sameAttestation(one: Attestation, other: Attestation): boolean {
-  const same = one.signer === other.signer && one.role === other.role;
-  return same && one.predicateType === other.predicateType;
+  return samePerson(one, other) && one.predicateType === other.predicateType;
+}
+
+/** An authority may be many people, and quorums count people: who signed one child has not signed the other. */
+function samePerson(one: Signature | Attestation, other: Signature | Attestation): boolean {
+  return one.signer === other.signer && one.role === other.role && one.identity === other.identity;
+}
+
+/** Builder and commit only where they are every child's. */
+function sameBuild(all: AtLeastOne<Verified<Attestation>>): Verified<Attestation> {
+  const { builder, sourceCommit, ...rest } = asWeakest(all);
+  const shared = <T extends "builder" | "sourceCommit">(name: T, value: string | undefined) =>
+    value !== undefined && all.every((one) => one[name] === value) ? { [name]: value } : {};
+  return { ...rest, ...shared("builder", builder), ...shared("sourceCommit", sourceCommit) } as Verified<Attestation>;
 }
 
 interface Timed {
