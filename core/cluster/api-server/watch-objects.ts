@@ -87,12 +87,18 @@ export function watchObjects<T>(api: ApiServer, options: WatchObjectsOptions<T>)
         if (stop.signal.aborted) return;
         if (thrown instanceof CodedError && thrown.code === "API_LIST_EXPIRED" && failures++ === 0) continue;
         failed(thrown);
-        await sleep(retryMs(failures++), undefined, { signal: stop.signal }).catch(() => {});
+        const waitMs = isTooLarge(thrown) ? relistMs : retryMs(failures++);
+        await sleep(waitMs, undefined, { signal: stop.signal }).catch(() => {});
       }
     }
   };
   void run();
   return { current: () => objects, isSynced: () => synced, lastError: () => failure, close: () => stop.abort() };
+}
+
+/** A list that is too long will be so in a second, too, and reading it costs the server most. */
+function isTooLarge(thrown: unknown): boolean {
+  return thrown instanceof CodedError && thrown.code === "API_TOO_LARGE";
 }
 
 /** Between half and all of the doubled wait, so that replicas that lost the server together do not return together. */

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "@jest/globals";
 import type { ApiObject } from "../../../core/cluster/api-server/api-server.ts";
 import {
+  FIRST_RETRY_MS,
   type ObjectWatch,
   PAGE_OBJECTS,
   type WatchObjectsOptions,
@@ -123,6 +124,9 @@ describe("objects of an API server", () => {
     await until(() => errors.length > 0);
     expect(names()).toEqual(["one"]);
     expect(watch.lastError()).toMatchObject({ code: "API_TOO_LARGE" });
+    const before = lists();
+    await new Promise((resolve) => setTimeout(resolve, FIRST_RETRY_MS + 100));
+    expect(lists()).toBe(before);
   });
 
   it("are listed again after a while, watch or no watch", async () => {
