@@ -55,8 +55,7 @@ export class FactRows {
   find(key: string): FactRow | undefined {
     const row = this.#select.get(key, ROW_LIMIT_BYTES);
     if (row === undefined) return undefined;
-    const { looked_at_ms, body, seal } = row as { looked_at_ms: number; body: Uint8Array; seal: Uint8Array };
-    return { key, lookedAtMs: looked_at_ms, body, seal };
+    return { key, lookedAtMs: Number(row["looked_at_ms"]), body: bytesOf(row["body"]), seal: bytesOf(row["seal"]) };
   }
 
   /** All of them or none; over the limit, the ones looked at longest ago go. */
@@ -110,6 +109,11 @@ export function openFactRows(file: string, limitBytes: number): { rows: FactRows
 export function beginAnew(file: string, limitBytes: number): FactRows {
   for (const end of ["", "-wal", "-shm"]) rmSync(`${file}${end}`, { force: true });
   return new FactRows(file, limitBytes);
+}
+
+/** In a damaged file a column may hold anything: then its seal is none. */
+function bytesOf(value: unknown): Uint8Array {
+  return value instanceof Uint8Array ? value : new Uint8Array();
 }
 
 export function isDamage(thrown: unknown): boolean {

@@ -140,6 +140,17 @@ describe("a damaged file", () => {
     expect(read("two").found).toBeDefined();
   });
 
+  it("that holds nothing where a seal should be, or text, is not believed", () => {
+    for (const seal of ["NULL", "'text'", "7"]) {
+      keep("one");
+      database((opened) => {
+        opened.exec("DROP TABLE facts; CREATE TABLE facts (key PRIMARY KEY, looked_at_ms, body, seal)");
+        opened.exec(`INSERT INTO facts VALUES ('one', 5, x'7b7d', ${seal})`);
+      });
+      expect(read("one")).toEqual({ found: undefined, dropped: 1 });
+    }
+  });
+
   it("never ends the gate, whatever byte of it changed, nor makes anything else of the facts", () => {
     fc.assert(
       fc.property(fc.nat(30_000), fc.integer({ min: 1, max: 255 }), (at, change) => {
