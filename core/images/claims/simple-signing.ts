@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Digest } from "../../policy/evidence.ts";
 import { isDigest } from "../digest.ts";
 import { formatRepository, parseReference } from "../reference.ts";
-import { malformed, readJson } from "./statement.ts";
+import { malformed, readSignedJson } from "./statement.ts";
 
 const payload = z.object({
   critical: z.object({
@@ -21,7 +21,7 @@ export interface SimpleSigning {
 
 /** @throws {CodedError} EVIDENCE_MALFORMED */
 export function readSimpleSigning(bytes: Uint8Array): SimpleSigning {
-  const result = payload.safeParse(readJson(bytes));
+  const result = payload.safeParse(readSignedJson(bytes));
   if (!result.success)
     throw malformed(`${result.error.issues[0]?.path.join(".")}: ${result.error.issues[0]?.message}`, result.error);
   const { identity, image } = result.data.critical;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { CodedError } from "../../base/errors.ts";
 import type { DsseEnvelope } from "../../wire/dsse.ts";
+import { readStrictJson } from "../../wire/json.ts";
 import { IMAGES_ERRORS } from "../errors.ts";
 import { IN_TOTO } from "../media-types.ts";
 
@@ -21,15 +22,24 @@ export type Statement = z.infer<typeof statement>;
 export function readStatement(envelope: Pick<DsseEnvelope, "payloadType" | "payload">): Statement {
   if (envelope.payloadType !== IN_TOTO)
     throw malformed(`payload type ${JSON.stringify(envelope.payloadType)} is not ${IN_TOTO}`);
-  const result = statement.safeParse(readJson(envelope.payload));
+  const result = statement.safeParse(readSignedJson(envelope.payload));
   if (result.success) return result.data;
   throw malformed(`${result.error.issues[0]?.path.join(".")}: ${result.error.issues[0]?.message}`, result.error);
 }
 
-/** @throws {CodedError} EVIDENCE_MALFORMED */
+/** What somebody signed, which must mean to us what it meant to him. @throws {CodedError} EVIDENCE_MALFORMED */
+export function readSignedJson(bytes: Uint8Array): unknown {
+  try {
+    return readStrictJson(bytes);
+  } catch (cause) {
+    throw malformed("it is not plain JSON with each name once", cause);
+  }
+}
+
+/** What only wraps: nothing in it is believed. @throws {CodedError} EVIDENCE_MALFORMED */
 export function readJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch (cause) {
     throw malformed("it is not JSON", cause);
   }

@@ -126,9 +126,10 @@ function utf8(value: DerValue | undefined): string {
   return decode(expectTag(value, TAG.utf8String).content);
 }
 
+/** Every character of it: a mark at the beginning makes another name. */
 function decode(content: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(content);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(content);
   } catch (cause) {
     throw malformed("its certificate has a name that is not UTF-8", cause);
   }
