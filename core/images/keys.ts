@@ -19,6 +19,8 @@ export interface TrustedKey {
 /** Shortest RSA modulus that counts, in bits. @see NIST SP 800-131A rev. 2, table 2 */
 export const RSA_LEAST_BITS = 2048;
 export const RSA_MOST_BITS = 8192;
+/** Least public exponent: with 1 every message is its own signature. @see FIPS 186-5 appendix A.1.1 */
+export const RSA_LEAST_EXPONENT = 65_537n;
 
 /**
  * Hashes by key kind. cosign signs with SHA-256 whatever the curve in its old form, and with the curve's own hash in
@@ -35,16 +37,23 @@ const HASHES = {
 export function trustedKey(authority: KeyAuthority): TrustedKey {
   const key = readKey(authority);
   const hashes = hashesOf(key);
-  const bits = key.asymmetricKeyDetails?.modulusLength ?? RSA_LEAST_BITS;
-  if (hashes === undefined) throw invalid(authority, `a key of kind ${kindOf(key)} may not sign images`);
-  if (bits < RSA_LEAST_BITS || bits > RSA_MOST_BITS)
-    throw invalid(authority, `an RSA key of ${bits} bits may not sign images`);
+  if (hashes === undefined)
+    throw invalid(authority, `${weaknessOf(key) ?? `a key of kind ${kindOf(key)}`} may not sign images`);
   return { name: authority.name, role: authority.role, key, hashes };
 }
 
 /** Hash names by which a key of this kind signs images, in the order tried; `undefined` when it may not at all. */
 export function hashesOf(key: KeyObject): readonly (string | null)[] | undefined {
+  if (weaknessOf(key) !== undefined) return undefined;
   return (HASHES as Record<string, readonly (string | null)[]>)[kindOf(key)];
+}
+
+/** What is wrong with an RSA key that OpenSSL would verify with all the same: "an RSA key of exponent 1". */
+export function weaknessOf(key: KeyObject): string | undefined {
+  const { modulusLength: bits, publicExponent: exponent } = key.asymmetricKeyDetails ?? {};
+  if (key.asymmetricKeyType !== "rsa" || bits === undefined || exponent === undefined) return undefined;
+  if (bits < RSA_LEAST_BITS || bits > RSA_MOST_BITS) return `an RSA key of ${bits} bits`;
+  return exponent < RSA_LEAST_EXPONENT || exponent % 2n === 0n ? `an RSA key of exponent ${exponent}` : undefined;
 }
 
 function kindOf(key: KeyObject): string {

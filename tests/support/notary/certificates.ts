@@ -16,6 +16,7 @@ import {
 import { writePem } from "../../../core/wire/x509/pem.ts";
 import { extension } from "../../../core/wire/x509/writer.ts";
 import { OID } from "../../../core/wire/x509/x509.ts";
+import { trivialKey } from "../trivial-key.ts";
 
 export const KEY_KINDS = [
   "RSA 2048",
@@ -25,6 +26,7 @@ export const KEY_KINDS = [
   "P-384",
   "P-521",
   "RSA 1024",
+  "RSA of exponent 1",
   "ed25519",
 ] as const;
 export type KeyKind = (typeof KEY_KINDS)[number];
@@ -99,6 +101,7 @@ export function keyOf(kind: KeyKind, which = 0): KeyObject {
 
 function newKey(kind: KeyKind): KeyObject {
   if (kind === "ed25519") return generateKeyPairSync("ed25519").privateKey;
+  if (kind === "RSA of exponent 1") return trivialKey();
   const [family, size = ""] = kind.split(" ");
   if (family === "RSA") return generateKeyPairSync("rsa", { modulusLength: Number(size) }).privateKey;
   return generateKeyPairSync("ec", { namedCurve: kind }).privateKey;

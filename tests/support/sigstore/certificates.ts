@@ -1,4 +1,4 @@
-import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { contextTag } from "../../../core/wire/x509/der.ts";
 import {
   boolean,
@@ -12,8 +12,9 @@ import {
 } from "../../../core/wire/x509/der-writer.ts";
 import { extension, writeSigned, writeTbsCertificate } from "../../../core/wire/x509/writer.ts";
 import { KEY_USAGE, OID } from "../../../core/wire/x509/x509.ts";
+import { trivialKey } from "../trivial-key.ts";
 
-export type KeyKind = "p256" | "p384" | "rsa" | "ed25519";
+export type KeyKind = "p256" | "p384" | "rsa" | "ed25519" | "rsa of 1024 bits" | "rsa of exponent 1";
 
 export interface KeyPair {
   readonly kind: KeyKind;
@@ -31,7 +32,13 @@ export function generateKeys(kind: KeyKind = "p256"): KeyPair {
 function generate(kind: KeyKind): { publicKey: KeyObject; privateKey: KeyObject } {
   if (kind === "ed25519") return generateKeyPairSync("ed25519");
   if (kind === "rsa") return generateKeyPairSync("rsa", { modulusLength: 2048 });
+  if (kind === "rsa of 1024 bits") return generateKeyPairSync("rsa", { modulusLength: 1024 });
+  if (kind === "rsa of exponent 1") return pairOf(trivialKey());
   return generateKeyPairSync("ec", { namedCurve: kind === "p256" ? "P-256" : "P-384" });
+}
+
+function pairOf(privateKey: KeyObject): { publicKey: KeyObject; privateKey: KeyObject } {
+  return { publicKey: createPublicKey(privateKey), privateKey };
 }
 
 /** As bundles have it: each curve with its own hash. */

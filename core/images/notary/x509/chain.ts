@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { KEY_USAGE } from "../../../wire/x509/x509.ts";
+import { weaknessOf } from "../../keys.ts";
 import { algorithmOf } from "../algorithms.ts";
 import { CHAIN_LIMIT } from "../limits.ts";
 import { quoted, refuse } from "../refusal.ts";
@@ -82,6 +83,8 @@ function judgeOrder(chain: readonly Certificate[]): void {
   for (const [index, one] of chain.entries()) {
     if (!SIGNATURES.includes(one.signatureAlgorithm))
       refuse(`${named(one)} signed by algorithm ${one.signatureAlgorithm}`, "SHA-256 or stronger");
+    const weakness = weaknessOf(one.key);
+    if (weakness !== undefined) refuse(`${named(one)} with ${weakness}`, "a key that only its holder can sign with");
     const isLast = index === chain.length - 1;
     const issuer = isLast ? one : chain[index + 1];
     if (!isLast && isIssuedBy(one, one)) refuse(`${named(one)} that is self-signed`, "only the root to be");

@@ -39,7 +39,8 @@ describe("a signing certificate is refused", () => {
         new RegExp(`extended key usage ${EKU[use].replaceAll(".", "\\.")}`),
       ],
     ),
-    ["when its key is short", { keyKind: "RSA 1024" }, /a key of kind RSA 1024/],
+    ["when its key is short", { keyKind: "RSA 1024" }, /with an RSA key of 1024 bits/],
+    ["when its key is everybody's", { keyKind: "RSA of exponent 1" }, /with an RSA key of exponent 1/],
     ["when its key is of another kind", { keyKind: "ed25519" }, /a key of kind ed25519/],
     ["when it was signed with SHA-1", { hash: "sha1" }, /signed by algorithm 1.2.840.10045.4.1/],
   ];
@@ -67,6 +68,7 @@ describe("an authority in the chain is refused", () => {
     ["when that is not critical", { basicConstraints: { isCa: true, critical: false } }, /that is no authority/],
     ["when it may not sign certificates", { keyUsage: { bits: [6] } }, /may not sign certificates/],
     ["when its key usage is not critical", { keyUsage: { bits: [5], critical: false } }, /may not sign certificates/],
+    ["when its key is short", { keyKind: "RSA 1024" }, /with an RSA key of 1024 bits/],
     ["when it says nothing of its use", { keyUsage: "none" }, /may not sign certificates/],
     [
       "when it has expired",

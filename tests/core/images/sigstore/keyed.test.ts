@@ -73,6 +73,12 @@ describe("a key", () => {
     else expect(() => read(key)).toThrow(`an RSA key of ${bits} bits may not sign images`);
   });
 
+  it("of RSA with which everybody could sign is refused", () => {
+    expect(() => read(generateKeys("rsa of exponent 1").publicKey)).toThrow(
+      "an RSA key of exponent 1 may not sign images",
+    );
+  });
+
   it.each(["P-521", "secp256k1"])("on %s is refused when it is read", (namedCurve) => {
     expect(() => read(generateKeyPairSync("ec", { namedCurve }).publicKey)).toThrow("may not sign images");
   });

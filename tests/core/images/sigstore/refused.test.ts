@@ -110,6 +110,8 @@ describe("a certificate is refused", () => {
       {},
       "two issuers that disagree",
     ],
+    ["with a short key", LEAF, { kind: "rsa of 1024 bits" }, "signature verification failed"],
+    ["with a key that everybody can sign with", LEAF, { kind: "rsa of exponent 1" }, "signature verification failed"],
     ["that no certificate log has seen", LEAF, { sct: false }, "expected 1 SCTs, got 0"],
     ["of another root", LEAF, { issuer: other }, "Failed to verify certificate chain"],
     ["issued by who is no authority", LEAF, { issuer: notAuthority }, "Failed to verify certificate chain"],
