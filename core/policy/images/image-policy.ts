@@ -9,6 +9,7 @@ import {
   broken,
   complain,
   digestOf,
+  type ImageCode,
   type ImagePlace,
   type Judged,
   type Ruling,
@@ -104,10 +105,32 @@ function demandsOf({ spec }: ImagePolicy): ((judged: Judged) => Ruling)[] {
 function decisionOf(judged: Judged, { violations, excused }: Ruling, demands: readonly Ruling[]): Decision {
   const { evidence, policy, place } = judged;
   const decision = decide(violations, policy.spec.mode === "enforce" ? "enforce" : "warn");
-  if (decision.kind === "deny") return decision;
-  const cause = evidence.digest.kind === "failed" || demands.some(isUnanswered) ? firstFailure(judged) : undefined;
+  const unread = violations.length > 0 && violations.every(isShortfall) ? evidence.incomplete : undefined;
+  if (decision.kind === "deny" && unread === undefined) return decision;
+  const isOpen = evidence.digest.kind === "failed" || demands.some(isUnanswered);
+  const cause = unread ?? (isOpen ? firstFailure(judged) : undefined);
   if (cause !== undefined) return { kind: "undecided", where: `${place.path} ${evidence.reference}`, cause };
   return decide([...violations, ...excused], "warn");
+}
+
+/** What something that could not be read may yet mend; anything else is certain. */
+const SHORTFALLS: ReadonlySet<string> = new Set([
+  "IMG_UNSIGNED",
+  "IMG_UNTRUSTED_SIGNER",
+  "IMG_SIGNERS_MISSING",
+  "IMG_SIGNATURE_STALE",
+  "IMG_TIME_UNKNOWN",
+  "IMG_UNATTESTED",
+  "IMG_UNTRUSTED_ATTESTER",
+  "IMG_ATTESTERS_MISSING",
+  "IMG_ATTESTATION_STALE",
+  "IMG_UNAPPROVED",
+  "IMG_UNSCANNED",
+  "IMG_SCAN_STALE",
+] satisfies ImageCode[]);
+
+function isShortfall({ code }: Violation): boolean {
+  return SHORTFALLS.has(code);
 }
 
 function isUnanswered({ violations, excused, proofs }: Ruling): boolean {

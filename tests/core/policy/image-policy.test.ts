@@ -272,6 +272,27 @@ describe("what could not be found out", () => {
   });
 });
 
+describe("evidence of which something could not be read", () => {
+  const incomplete = new CodedError("VERIFY_TIMEOUT", "evidence of sha256:9f9f: stopped after 5000 ms", "retry");
+
+  it.each<[what: string, evidence: Partial<ImageEvidence>, spec: object]>([
+    ["a second signer", {}, { signatures: { require: "all" } }],
+    ["any trusted signer", { signatures: absent("a signature by no key of the policy") }, {}],
+    ["a newer scan", { scan: found(scan({ finishedAtMs: NOW - 30 * DAY_MS })) }, {}],
+  ])("may hold %s: it is not known that there is none", (_what, evidence, spec) => {
+    expect(judge(evidence, spec).kind).toBe("deny");
+    const decision = judge({ ...evidence, incomplete }, spec);
+    expect(decision).toMatchObject({ kind: "undecided", cause: incomplete });
+    expect(admits(decision)).toBe(false);
+  });
+
+  it("mends nothing that is certain, and spoils nothing that is enough", () => {
+    const critical: Finding = { id: "CVE-1", severity: "critical", package: "pkg:x" };
+    expect(judge({ scan: found(scan({ findings: [critical] })), incomplete }).kind).toBe("deny");
+    expect(judge({ incomplete }).kind).toBe("allow");
+  });
+});
+
 describe("a policy that only warns", () => {
   it.each(["warn", "audit"])("(%s) turns violations into a warning and never stops a pod", (mode) => {
     const decision = judge({ signatures: absent("no signature") }, { mode });
