@@ -2,7 +2,7 @@ import { asError, CodedError } from "../base/errors.ts";
 import type { Digest, Discovered } from "../policy/evidence.ts";
 import type { Artifact, ReceivedAs } from "./claims/artifact.ts";
 import { artifactOf, dedupe, type EvidenceLayer, evidenceLayers, type Note, withinBudget } from "./discovery/layers.ts";
-import { ARTIFACTS_PER_IMAGE, REQUESTS_PER_IMAGE } from "./limits.ts";
+import { ARTIFACTS_PER_IMAGE, ATTACHED_LIMIT_BYTES, REQUESTS_PER_IMAGE } from "./limits.ts";
 import type { Descriptor, Manifest } from "./manifest.ts";
 import { DOCKER_MANIFEST, OCI_MANIFEST } from "./media-types.ts";
 import type { Repository } from "./reference.ts";
@@ -70,15 +70,24 @@ function noteIn(log: Log): Note {
 
 async function referrerLayers(target: Target, log: Log): Promise<EvidenceLayer[]> {
   const descriptors = await referrerDescriptors(target, log);
-  const manifests = await mapBounded(descriptors.filter(holdsLayers), (descriptor) =>
-    tolerate(log, undefined, () => readReferrer(target, descriptor, log)),
+  let leftBytes = ATTACHED_LIMIT_BYTES;
+  const layers = await mapBounded(descriptors.filter(holdsLayers), (descriptor) =>
+    tolerate(log, [], async () => {
+      if (leftBytes <= 0) return [];
+      const manifest = await readReferrer(target, descriptor, log);
+      leftBytes -= manifest?.size ?? 0;
+      return manifest === undefined ? [] : layersOf(manifest, target, log);
+    }),
   );
-  return manifests.flatMap((manifest) => {
-    if (manifest?.kind !== "image") return [];
-    if (manifest.content.subject?.digest === target.digest) return evidenceLayers(manifest.content, noteIn(log));
-    log.notes.push("a referrer whose subject is another image");
-    return [];
-  });
+  if (leftBytes <= 0) log.notes.push(`more than ${ATTACHED_LIMIT_BYTES} bytes of referrers, the rest not read`);
+  return layers.flat();
+}
+
+function layersOf(manifest: Manifest, { digest }: Target, log: Log): EvidenceLayer[] {
+  if (manifest.kind !== "image") return [];
+  if (manifest.content.subject?.digest === digest) return evidenceLayers(manifest.content, noteIn(log));
+  log.notes.push("a referrer whose subject is another image");
+  return [];
 }
 
 /** What these very bytes are: anybody may attach such a thing, and it must not keep the rest from being found out. */

@@ -2,6 +2,10 @@
 
 /** Largest manifest or index, in bytes. @see distribution-spec: registries may refuse manifests over 4 MiB */
 export const MANIFEST_LIMIT_BYTES = 4 * 1024 * 1024;
+/** Members of a manifest, index or list, in all its objects and arrays: what reading it costs, a second for a million. */
+export const MANIFEST_MEMBERS = 64 * 1024;
+/** Bytes of attached manifests read for one image, in all; what they hold stays in memory until it is verified. */
+export const ATTACHED_LIMIT_BYTES = 16 * 1024 * 1024;
 /** Largest signature payload, in bytes; cosign's is about 250. */
 export const SIGNATURE_LIMIT_BYTES = 64 * 1024;
 /** Largest bundle or attestation, in bytes; Trivy's JSON of a large image is about 5 MiB. */

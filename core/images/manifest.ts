@@ -4,7 +4,7 @@ import type { Digest } from "../policy/evidence.ts";
 import { readStrictJson } from "../wire/json.ts";
 import { isDigest } from "./digest.ts";
 import { IMAGES_ERRORS, type ImagesCode } from "./errors.ts";
-import { ARTIFACTS_PER_IMAGE, LAYERS_PER_IMAGE, MANIFESTS_PER_INDEX } from "./limits.ts";
+import { ARTIFACTS_PER_IMAGE, LAYERS_PER_IMAGE, MANIFEST_MEMBERS, MANIFESTS_PER_INDEX } from "./limits.ts";
 import { DOCKER_INDEX, DOCKER_SCHEMA_1, isManifestType, type ManifestType, OCI_INDEX } from "./media-types.ts";
 import type { Repository } from "./reference.ts";
 
@@ -118,7 +118,7 @@ export function parseReferrers(bytes: Uint8Array, where: string): Listing {
 function parseJson(bytes: Uint8Array, where: string): unknown {
   let json: unknown;
   try {
-    json = readStrictJson(bytes);
+    json = readStrictJson(bytes, MANIFEST_MEMBERS);
   } catch (cause) {
     throw coded("REGISTRY_MALFORMED", where, `it is not JSON that means one thing: ${messageOf(cause)}`, cause);
   }
@@ -140,8 +140,12 @@ const FIELD_OF: ReadonlyMap<string, string> = new Map(FIELDS.map((field) => [fol
  */
 function refuseOtherSpellings(json: unknown, where: string): void {
   if (typeof json !== "object" || json === null) return;
+  if (Array.isArray(json)) {
+    for (const value of json) refuseOtherSpellings(value, where);
+    return;
+  }
   for (const [name, value] of Object.entries(json)) {
-    const field = Array.isArray(json) ? name : (FIELD_OF.get(folded(name)) ?? name);
+    const field = FIELD_OF.get(folded(name)) ?? name;
     if (field !== name) {
       throw coded("REGISTRY_MALFORMED", where, `it says ${JSON.stringify(name.slice(0, 80))} for "${field}"`);
     }

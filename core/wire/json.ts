@@ -5,12 +5,13 @@ export const JSON_DEPTH_LIMIT = 32;
  * Reads JSON that means one thing only: UTF-8 without a mark, no name twice in one object, bounded depth.
  * Readers differ on which of two equal names they take, so that a signature could cover one and a verifier read another.
  *
+ * @param mostMembers  values in all objects and arrays together: a few bytes of text each, but much more work and memory
  * @throws {SyntaxError} saying what is wrong
  * @see RFC 8259 section 4, "names within an object SHOULD be unique"; RFC 7515 section 4, which demands it
  */
-export function readStrictJson(bytes: Uint8Array): unknown {
+export function readStrictJson(bytes: Uint8Array, mostMembers: number = Number.POSITIVE_INFINITY): unknown {
   const text = decode(bytes);
-  refuseAmbiguity(text);
+  refuseAmbiguity(text, mostMembers);
   return JSON.parse(text);
 }
 
@@ -26,9 +27,10 @@ function decode(bytes: Uint8Array): string {
  * One pass, every character looked at once. Counts on nothing that JSON.parse checks later: on text that is not JSON it
  * ends too, with or without a complaint.
  */
-function refuseAmbiguity(text: string): void {
+function refuseAmbiguity(text: string, mostMembers: number): void {
   const open: (Set<string> | undefined)[] = [];
   let last = "";
+  let members = 0;
   for (let at = 0; at < text.length; at++) {
     const mark = text[at];
     if (mark === '"') {
@@ -39,8 +41,13 @@ function refuseAmbiguity(text: string): void {
     else if (mark === "{" || mark === "[") {
       open.push(mark === "{" ? new Set() : undefined);
       if (open.length > JSON_DEPTH_LIMIT) throw new SyntaxError(`nested deeper than ${JSON_DEPTH_LIMIT}`);
+      members++; // its first, the others come after commas
     } else if (mark === "}" || mark === "]") open.pop();
-    else if (mark === ",") last = "";
+    else if (mark === ",") {
+      last = "";
+      members++;
+    }
+    if (members > mostMembers) throw new SyntaxError(`more than ${mostMembers} members`);
   }
 }
 

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/glob
 import { pushBlob, pushManifest } from "../../../cli/demo/registry/push.ts";
 import { type PushedImage, pushImage } from "../../../cli/demo/registry/registry.ts";
 import { discoverArtifacts } from "../../../core/images/discover.ts";
-import { ARTIFACTS_PER_IMAGE } from "../../../core/images/limits.ts";
+import { ARTIFACTS_PER_IMAGE, ATTACHED_LIMIT_BYTES } from "../../../core/images/limits.ts";
 import {
   COSIGN_SIMPLE_SIGNING,
   DSSE_ENVELOPE,
@@ -230,6 +230,22 @@ describe("referrers are not found", () => {
     registry.inject(on(/referrers/, referrerFlood(10_000)));
     expect((await discover(image)).notes).toEqual([`more than ${ARTIFACTS_PER_IMAGE} referrers, the rest not read`]);
     expect(registry.requests.length).toBeLessThan(ARTIFACTS_PER_IMAGE + 10);
+  });
+
+  it("beyond so many bytes of their manifests, and that is noted", async () => {
+    const image = await push();
+    const filler = "x".repeat(3 * 1024 * 1024);
+    const subject = { mediaType: image.mediaType, digest: image.digest, size: image.size };
+    const config = await pushBlob(registry, image.repository, OCI_EMPTY, Buffer.from("{}"));
+    const base = { schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers: [], subject };
+    for (let nth = 0; nth < 16; nth++) {
+      await pushManifest(registry, image.repository, { ...base, filler, nth } as never);
+    }
+    registry.calm();
+    expect((await discover(image)).notes).toEqual([
+      `more than ${ATTACHED_LIMIT_BYTES} bytes of referrers, the rest not read`,
+    ]);
+    expect(registry.requests.filter(({ url }) => url.includes("/manifests/sha256:")).length).toBeLessThan(16);
   });
 
   it("in an index among the referrers, which is passed over", async () => {

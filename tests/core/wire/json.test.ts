@@ -49,6 +49,12 @@ describe("JSON that means one thing only", () => {
     expect(() => read(`"${'\\"'.repeat(500_000)}`)).toThrow(SyntaxError);
   });
 
+  it.each(["[1,2,3]", '{"a":1,"b":{"c":2}}', "[[[]]]"])("refuses more members than it was told to read: %s", (text) => {
+    const bytes = new TextEncoder().encode(text);
+    expect(readStrictJson(bytes, 3)).toEqual(JSON.parse(text));
+    expect(() => readStrictJson(bytes, 2)).toThrow(/more than 2 members/);
+  });
+
   it(`refuses more than ${JSON_DEPTH_LIMIT} levels`, () => {
     const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`;
     expect(read(nested(JSON_DEPTH_LIMIT))).toBeDefined();

@@ -5,6 +5,7 @@ import {
   HEADERS_LIMIT_BYTES,
   LAYERS_PER_IMAGE,
   MANIFEST_LIMIT_BYTES,
+  MANIFEST_MEMBERS,
   MANIFESTS_PER_INDEX,
 } from "../../../../core/images/limits.ts";
 import { DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from "../../../../core/images/media-types.ts";
@@ -90,6 +91,12 @@ describe("a manifest over a real socket is refused", () => {
       () => manyLayers(LAYERS_PER_IMAGE + 1),
       "REGISTRY_TOO_LARGE",
       `more than ${LAYERS_PER_IMAGE} layers`,
+    ],
+    [
+      "of so many members that reading them would take seconds",
+      () => manifest({ filler: Array(MANIFEST_MEMBERS).fill(0) }),
+      "REGISTRY_MALFORMED",
+      `more than ${MANIFEST_MEMBERS} members`,
     ],
     ["nested without measure", () => jsonBomb(100_000), "REGISTRY_MALFORMED", `nested deeper than ${JSON_DEPTH_LIMIT}`],
     [
