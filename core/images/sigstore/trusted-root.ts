@@ -142,9 +142,10 @@ function usageProblem(der: Buffer, usage: string, index: number): string | undef
   const facts = readCertificate(der);
   const [critical] = facts.unknownCritical;
   if (critical !== undefined) return `has a critical extension that is not understood, ${critical}`;
-  const stamps = usage === EXTENDED_KEY_USAGE.timeStamping && index === 0;
-  if (facts.extKeyUsage.length > 0 ? !facts.extKeyUsage.includes(usage) : stamps) return "is not for this use";
-  if (stamps) return undefined;
+  const uses = facts.extKeyUsage;
+  if (usage === EXTENDED_KEY_USAGE.timeStamping && index === 0)
+    return uses.length === 1 && uses[0] === usage ? undefined : "is not for timestamps alone";
+  if (uses.length > 0 && !uses.includes(usage)) return "is not for this use";
   if (!facts.isCa) return "is not an authority";
   return facts.keyUsage?.has(KEY_USAGE.keyCertSign) === false ? "may not sign certificates" : undefined;
 }

@@ -47,7 +47,7 @@ function wayOf(one: AuthoritySpec): "key" | "keyless" | "notary" {
 }
 
 function materialOf(one: AuthoritySpec): string {
-  if ("key" in one) return one.key;
+  if ("key" in one) return one.key.replaceAll("\n", "");
   if ("notary" in one) return JSON.stringify([one.notary.trustRoot, one.notary.identities]);
   const { issuer, issuerPattern, subject, subjectPattern, trustRoot } = one.keyless;
   return JSON.stringify([issuer, issuerPattern, subject, subjectPattern, trustRoot]);

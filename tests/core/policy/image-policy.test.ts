@@ -345,6 +345,11 @@ describe("an ImagePolicy is refused when", () => {
       /authorities.1.key: same as authorities\[0\].key/,
     ],
     [
+      "one key has two roles, in lines of another length",
+      { authorities: [RELEASES[0], { name: "s", role: "scanner", key: key("AA\nAA") }] },
+      /authorities.1.key: same as authorities\[0\].key/,
+    ],
+    [
       "a key is private",
       { authorities: [{ ...RELEASES[0], key: "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----" }] },
       /expected a PEM public key/,

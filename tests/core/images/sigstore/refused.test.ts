@@ -315,13 +315,13 @@ describe("a trusted root is refused", () => {
     expect(() => trust({ ...sigstore.root(), trustedRoot })).toThrow("trusted root of release");
   });
 
-  it("whose timestamp authority may not stamp", () => {
+  it.each([USAGE.codeSigning, undefined])("whose timestamp authority may not stamp, but %s", (usage) => {
     const root = authorityCertificate("stamp root", VALIDITY);
-    const leaf = authorityCertificate("stamp leaf", VALIDITY, root, { isCa: false, usage: USAGE.codeSigning });
+    const leaf = authorityCertificate("stamp leaf", VALIDITY, root, { isCa: false, ...(usage && { usage }) });
     const certificates = [leaf, root].map(({ der }) => ({ rawBytes: der.toString("base64") }));
     const trustedRoot = withLeaf(sigstore.trustedRoot(), ["timestampAuthorities", 0, "certChain"], {
       certificates,
     }) as JsonRecord;
-    expect(() => trust({ ...sigstore.root(), trustedRoot })).toThrow("certificate 0 is not for this use");
+    expect(() => trust({ ...sigstore.root(), trustedRoot })).toThrow("certificate 0 is not for timestamps alone");
   });
 });
