@@ -76,6 +76,8 @@ function requireEnough(
   const timesMs = [...logged.flatMap(({ integratedAtMs }) => integratedAtMs ?? []), ...stamped.map(({ atMs }) => atMs)];
   if (certified && timesMs.length === 0) throw malformed("nothing that is trusted says when it was made");
   for (const { log } of logged) {
+    if (timesMs.length === 0 && Number.isFinite(log.validity.endMs))
+      throw malformed(`log ${log.name} is in use no longer, and nothing that is trusted says when it was made`);
     if (timesMs.some((atMs) => atMs < log.validity.startMs || atMs > log.validity.endMs))
       throw malformed(`log ${log.name} was not in use at that time`);
   }

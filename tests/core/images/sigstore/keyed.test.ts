@@ -6,10 +6,11 @@ import { COSIGN_SIGN_PREDICATE } from "../../../../core/images/media-types.ts";
 import { parseTrust } from "../../../../core/images/trust.ts";
 import { verifyArtifact } from "../../../../core/images/verify.ts";
 import type { Discovered } from "../../../../core/policy/evidence.ts";
-import type { SigstoreRoot } from "../../../../core/policy/images/trust-root.ts";
+import type { JsonRecord, SigstoreRoot } from "../../../../core/policy/images/trust-root.ts";
 import { bitString, der, integer, oid, sequence } from "../../../../core/wire/x509/der-writer.ts";
 import { bundleArtifact, createSigstore, type Wrapping } from "../../../support/sigstore/authority.ts";
 import { generateKeys, type KeyPair } from "../../../support/sigstore/certificates.ts";
+import { withLeaf } from "../../../support/sigstore/mutate.ts";
 
 const DIGEST = `sha256:${"a1".repeat(32)}` as const;
 const sigstore = createSigstore();
@@ -108,6 +109,19 @@ describe("a key whose signatures are wanted in a log", () => {
   it("is believed in cosign's old form", async () => {
     const [worth] = await verify(sigstore.simple({ keys }, CLAIM), keys, sigstore.root());
     expect(worth).toMatchObject({ kind: "signature", value: { form: "cosign-simple" } });
+  });
+
+  it("is refused with a log that was retired, where nothing says that it was not yet", async () => {
+    const retired = withLeaf(
+      sigstore.trustedRoot(),
+      ["tlogs", 1, "publicKey", "validFor", "end"],
+      "2026-06-01T00:00:00Z",
+    );
+    const root = { ...sigstore.root(), trustedRoot: retired as JsonRecord };
+    const logged = (timestamp: boolean) =>
+      bundleArtifact(sigstore.bundle({ keys }, SIGNED, { entries: ["dsse 0.0.2"], timestamp }));
+    expect(await verify(logged(false), keys, root)).toEqual(refused("is in use no longer"));
+    expect(await verify(logged(true), keys, root)).toMatchObject([{ kind: "signature" }]);
   });
 
   it("is refused without an entry, with another log's, and with another signer's", async () => {
