@@ -8,6 +8,9 @@ import { nameOf, type ReviewRequest } from "./review.ts";
 /** Most images of one object; each costs registry requests. */
 export const IMAGE_LIMIT = 256;
 
+/** A pod is held against the one in its place only: against all of them, many alike pods would cost their square. */
+export type OldPods = ReadonlyMap<string, PodSpecAt>;
+
 /** What one review is about, and which parts of it must be judged. */
 export interface Subject {
   /** "Pod shop/checkout" */
@@ -20,11 +23,11 @@ export interface Subject {
   /** Every pod spec of the object, and every image of those. */
   readonly pods: readonly PodSpecAt[];
   readonly images: readonly ImageAt[];
-  /** Pod specs of the stored object; none when the object is new. */
-  readonly oldPods: readonly PodSpecAt[];
-  /** Pod specs that differ from every stored one in something that a Pod Security level looks at. */
+  /** Pod specs of the stored object by their pointer; none when the object is new. */
+  readonly oldPods: OldPods;
+  /** Pod specs that differ from the one stored in their place in something that a Pod Security level looks at. */
   readonly newPods: readonly PodSpecAt[];
-  /** Pods that differ from every stored one in anything, labels and annotations included: Rego rules may read it. */
+  /** Pods that differ from it in anything, labels and annotations included: Rego rules may read it. */
   readonly changedPods: readonly PodSpecAt[];
   /** Why nothing of it needs judging; absent when something does. */
   readonly unjudged?: string;
@@ -46,7 +49,10 @@ export function extract(request: ReviewRequest): Subject {
   const images = limited(pods.flatMap(imagesOf));
   const oldPods = storedPods(request);
   const isNew = (same: (a: PodSpecAt, b: PodSpecAt) => boolean) =>
-    pods.filter((pod) => !oldPods.some((old) => same(old, pod)));
+    pods.filter((pod) => {
+      const old = oldPods.get(pod.pointer);
+      return old === undefined || !same(old, pod);
+    });
   const differing = { newPods: isNew(samePolicedPart), changedPods: isNew(sameToEveryRule) };
   const subject = { ...none, pods, images, oldPods, ...differing };
   if (pods.length === 0) return { ...subject, unjudged: "it holds no pod spec" };
@@ -56,8 +62,8 @@ export function extract(request: ReviewRequest): Subject {
 /** The subject of a request whose object has not been looked into. */
 export function extractNothing(request: ReviewRequest): Subject {
   const { group, kind, namespace, operation, object = {} } = request;
-  const lists = { pods: [], images: [], oldPods: [], newPods: [], changedPods: [] };
-  return { name: nameOf(request), group, kind, namespace, operation, object, ...lists };
+  const lists = { pods: [], images: [], newPods: [], changedPods: [] };
+  return { name: nameOf(request), group, kind, namespace, operation, object, oldPods: NO_PODS, ...lists };
 }
 
 /** Only what the stored object says counts: a deletion mark on the new object alone could be an author's. */
@@ -66,14 +72,17 @@ function isBeingDeleted({ oldObject }: ReviewRequest): boolean {
   return isObject(metadata) && typeof metadata["deletionTimestamp"] === "string";
 }
 
+const NO_PODS: OldPods = new Map();
+
 /** A stored object that cannot be read vouches for nothing: then everything counts as new. */
-function storedPods({ operation, oldObject, group, kind }: ReviewRequest): PodSpecAt[] {
-  if (operation !== "UPDATE" || oldObject === undefined) return [];
+function storedPods({ operation, oldObject, group, kind }: ReviewRequest): OldPods {
+  if (operation !== "UPDATE" || oldObject === undefined) return NO_PODS;
   try {
     const pods = podSpecsOf(oldObject, group, kind);
-    return pods.flatMap(imagesOf).length > IMAGE_LIMIT ? [] : pods;
+    const tooMany = pods.flatMap(imagesOf).length > IMAGE_LIMIT;
+    return tooMany ? NO_PODS : new Map(pods.map((pod) => [pod.pointer, pod]));
   } catch (thrown) {
-    if (thrown instanceof CodedError) return [];
+    if (thrown instanceof CodedError) return NO_PODS;
     throw thrown;
   }
 }

@@ -83,12 +83,15 @@ export function rulesFor(subject: Subject, { policies, namespaceLabels, trustedI
   const labels = subject.namespace === "" ? {} : namespaceLabels;
   const namespace: NamespaceFacts = { name: subject.namespace, labels };
   const here = policies.filter((one) => coversNamespace(one, namespace)).map((one) => policyIn(one, namespace));
-  const rules = subject.pods.flatMap((pod) => imagesOf(pod).map((image) => imageRule(image, pod, here, trustedImage)));
-  const stored = new Set(rules.filter((rule) => hasStored(rule, subject, here)).map(({ image }) => image.pointer));
+  const rules = subject.pods.map((pod) => imagesOf(pod).map((image) => imageRule(image, pod, here, trustedImage)));
+  const storedRules = subject.pods.map(({ pointer }, n) =>
+    storedOf(rules[n] ?? [], subject.oldPods.get(pointer), here),
+  );
+  const stored = new Set(storedRules.flat().map(({ image }) => image.pointer));
   return {
-    images: rules.filter(({ image }) => !stored.has(image.pointer)),
+    images: rules.flat().filter(({ image }) => !stored.has(image.pointer)),
     stored,
-    levels: subject.newPods.flatMap((pod) => levelsAt(pod, here, namespace)),
+    levels: subject.changedPods.flatMap((pod) => levelsAt(pod, subject, here, namespace)),
     rego: here.flatMap((policy) => regoRules(policy, subject.pods)),
     ...injectRule(here.filter((policy) => coveredPods(policy, subject.pods).length > 0)),
     ...(labels === undefined ? unknownRules(subject, policies) : {}),
@@ -116,24 +119,37 @@ function coveringPolicies(reference: ImageReference, pod: PodSpecAt, policies: r
 }
 
 /**
- * Whether the stored object has this very image, in whichever list and place, in a pod of which the same policies
- * speak. A pod whose labels now bring it under another policy is judged by that.
+ * The images of a pod that the one stored in its place has, too, and of which the same policies speak: one named by
+ * digest in whichever list, one by a tag alone in the same container, as the tag may mean something else by now. A pod
+ * whose labels now bring it under another policy is judged by that.
  */
-function hasStored(
-  { image, reference, policies }: ImageRule,
-  { oldPods }: Subject,
+function storedOf(
+  rules: readonly ImageRule[],
+  old: PodSpecAt | undefined,
   here: readonly ImagePolicy[],
-): boolean {
-  return oldPods.some((old) => {
-    if (!imagesOf(old).some((one) => one.reference === image.reference)) return false;
+): readonly ImageRule[] {
+  if (old === undefined) return [];
+  const had = new Set(imagesOf(old).flatMap((image) => [image.reference, inPlace(image)]));
+  return rules.filter(({ image, reference, policies }) => {
+    if (!had.has(reference?.digest === undefined ? inPlace(image) : image.reference)) return false;
     const then = reference === undefined ? [] : coveringPolicies(reference, old, here);
     return then.length === policies.length && then.every((policy) => policies.includes(policy));
   });
 }
 
-function levelsAt(pod: PodSpecAt, policies: readonly ImagePolicy[], { name, labels = {} }: NamespaceFacts): LevelAt[] {
-  const ofPolicies = policies.filter((policy) => speaksOf(policy, pod)).flatMap(levelOfPolicy);
-  return tellingLevels([...levelsOfNamespace(labels, name), ...ofPolicies]).map((rule) => ({ pod, rule }));
+const inPlace = ({ pointer, reference }: ImageAt) => `${pointer} ${reference}`;
+
+/** Those of the namespace and the policies that have not judged the stored pod for what their level looks at. */
+function levelsAt(
+  pod: PodSpecAt,
+  { newPods, oldPods }: Subject,
+  policies: readonly ImagePolicy[],
+  { name, labels = {} }: NamespaceFacts,
+): LevelAt[] {
+  const old = newPods.includes(pod) ? undefined : oldPods.get(pod.pointer);
+  const due = policies.filter((policy) => speaksOf(policy, pod) && (old === undefined || !speaksOf(policy, old)));
+  const ofNamespace = old === undefined ? levelsOfNamespace(labels, name) : [];
+  return tellingLevels([...ofNamespace, ...due.flatMap(levelOfPolicy)]).map((rule) => ({ pod, rule }));
 }
 
 function levelOfPolicy({ metadata, spec }: ImagePolicy): LevelRule[] {
