@@ -74,7 +74,10 @@ export function registryHosts(registries: readonly RegistryHost[]): RegistryHost
     isConfigured,
     urlOf: (registry) => {
       const scheme = byHost.get(registry)?.plainHttp === true ? "http" : "https";
-      const url = new URL(`${scheme}://${registry === "docker.io" ? DOCKER_HUB_API : registry}/`);
+      const root = `${scheme}://${registry === "docker.io" ? DOCKER_HUB_API : registry}/`;
+      if (!URL.canParse(root))
+        throw failure("REGISTRY_ADDRESS_REFUSED", `${registry}: is neither a name nor an address`);
+      const url = new URL(root);
       refuseOtherSpelling(url, registry);
       return url;
     },

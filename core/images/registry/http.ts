@@ -51,7 +51,8 @@ async function follow(ask: Ask, parts: HttpParts): Promise<Answer> {
   for (let hop = 0; hop <= REDIRECTS_PER_REQUEST; hop++) {
     const { url, what, signal } = next;
     const asked = next;
-    const answer = await parts.traffic.send({ host: url.host, what, signal }, () => exchange(asked, parts));
+    const sent = url.host === ask.url.host ? {} : { sentBy: ask.url.host };
+    const answer = await parts.traffic.send({ host: url.host, ...sent, what, signal }, () => exchange(asked, parts));
     const location = REDIRECTS.has(answer.status) ? headerOf(answer, "location") : undefined;
     if (location === undefined) return answer;
     next = redirected(next, location, parts.hosts);

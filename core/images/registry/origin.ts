@@ -118,7 +118,7 @@ function capped(found: readonly Descriptor[], truncated: boolean): Listing {
 
 /** @see RFC 8288; a next page on another origin would carry this registry's credentials there */
 function nextPage(link: string | undefined, current: URL, what: string): URL | undefined {
-  const target = /<([^>]{1,2000})>\s*;\s*rel="?next"?/.exec(link ?? "")?.[1];
+  const target = /<([^<>]{1,2000})>\s*;\s*rel="?next"?/.exec(link ?? "")?.[1];
   if (target === undefined) return undefined;
   const url = URL.canParse(target, current) ? new URL(target, current) : undefined;
   if (url?.origin === current.origin) return url;

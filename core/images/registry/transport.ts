@@ -1,6 +1,6 @@
 import { Agent, buildConnector, type Dispatcher, request } from "undici";
 import { asError } from "../../base/errors.ts";
-import { CONNECTIONS_PER_REGISTRY, HEADERS_LIMIT_BYTES, REQUEST_DEADLINE_MS } from "../limits.ts";
+import { CONNECTIONS_PER_REGISTRY, HEADERS_LIMIT_BYTES, IDLE_CONNECTION_MS, REQUEST_DEADLINE_MS } from "../limits.ts";
 import { type AddressGuard, guardAddresses, type Resolver, systemResolver } from "./address-guard.ts";
 import type { RegistryHosts } from "./hosts.ts";
 
@@ -38,16 +38,20 @@ export interface Transport {
 export interface SocketOptions {
   /** Longest wait for headers, and between two pieces of a body, in milliseconds. */
   readonly requestDeadlineMs?: number;
+  /** Longest a connection is kept open unused, in milliseconds. */
+  readonly idleConnectionMs?: number;
   /** Names to addresses. */
   readonly resolve?: Resolver;
 }
 
 /** Connections over undici, kept open between requests; those to hosts that are not configured reach public addresses only. */
 export function createSocketTransport(hosts: RegistryHosts, options: SocketOptions = {}): Transport {
-  const { requestDeadlineMs = REQUEST_DEADLINE_MS, resolve = systemResolver } = options;
+  const { requestDeadlineMs = REQUEST_DEADLINE_MS, idleConnectionMs = IDLE_CONNECTION_MS } = options;
+  const { resolve = systemResolver } = options;
   const agent = (guard: AddressGuard) =>
     new Agent({
       connections: CONNECTIONS_PER_REGISTRY,
+      keepAliveMaxTimeout: idleConnectionMs,
       headersTimeout: requestDeadlineMs,
       bodyTimeout: requestDeadlineMs,
       maxHeaderSize: HEADERS_LIMIT_BYTES,

@@ -97,6 +97,12 @@ describe("a name", () => {
     await close();
   });
 
+  it.each(["foo.09", "1.2.3.4.5", "[:::]"])("that is neither a name nor an address is refused: %s", async (host) => {
+    const { answer, close } = await ask(host, [["127.0.0.1"]], false);
+    expect(answer).toEqual(refused("is neither a name nor an address"));
+    await close();
+  });
+
   it("with one bad address among good ones is refused", async () => {
     const { answer, close } = await ask("registry.example", [["93.184.216.34", "10.0.0.1"]], false);
     expect(answer).toEqual(refused("10.0.0.1"));

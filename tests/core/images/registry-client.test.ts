@@ -253,6 +253,14 @@ describe("referrers", () => {
     expect(registry.requests.length).toBeLessThanOrEqual(REFERRER_PAGES);
   });
 
+  it("on a next page that is hard to find are looked for in no time", async () => {
+    registry.inject(on(/referrers/, withHeaders({ link: "<".repeat(30_000) })));
+    await referrers(); // connects, so that only the header is timed
+    const fromMs = performance.now();
+    for (let times = 0; times < 10; times++) await referrers();
+    expect(performance.now() - fromMs).toBeLessThan(4000); // half a second and more each, were it to grow with the square
+  });
+
   it("on a next page at another host are refused", async () => {
     registry.inject(on(/referrers/, withHeaders({ link: '<https://elsewhere.example/next>; rel="next"' })));
     await expect(referrers()).rejects.toEqual(coded("REGISTRY_MALFORMED"));

@@ -66,9 +66,15 @@ function authEntry(server: string, one: Auth, where: string): KeyringEntry[] {
   return credential === undefined ? [] : [{ ...scope, credential }];
 }
 
+/** What a header can hold; anything else would fail each request as if the registry had. @see RFC 6750 section 2.1 */
+const HEADER_TOKEN = /^[\x21-\x7e]+$/;
+
 /** Tokens win over the password beside them, as they do in docker. Empty fields count as absent. */
 function credentialOf(one: Auth, where: string): Credential | undefined {
-  if (filled(one.registrytoken)) return { kind: "bearer", token: one.registrytoken };
+  if (filled(one.registrytoken)) {
+    if (!HEADER_TOKEN.test(one.registrytoken)) throw invalid(where, 'its "registrytoken" is not a token');
+    return { kind: "bearer", token: one.registrytoken };
+  }
   if (filled(one.identitytoken)) return { kind: "identity", token: one.identitytoken };
   if (filled(one.auth)) return { kind: "basic", ...splitAuth(one.auth, where) };
   if (filled(one.username)) return { kind: "basic", username: one.username, password: one.password ?? "" };

@@ -66,8 +66,13 @@ export function joinKeyrings(keyrings: readonly Keyring[]): Keyring {
 /** By label, so that a `*` never spans a dot, and with the very port. @see Kubernetes docs, "Interpretation of config.json" */
 function hostMatches(pattern: string, host: string): boolean {
   if (!pattern.includes("*")) return pattern === host;
+  if (portOf(pattern) !== portOf(host)) return false;
   const [wanted, given] = [pattern.split("."), host.split(".")];
   return wanted.length === given.length && wanted.every((label, index) => labelMatches(label, given[index] ?? ""));
+}
+
+function portOf(host: string): string | undefined {
+  return /:\d+$/.exec(host)?.[0];
 }
 
 function labelMatches(pattern: string, label: string): boolean {

@@ -35,6 +35,8 @@ export interface TrafficOptions {
 export interface Journey {
   /** Host and port. */
   readonly host: string;
+  /** Who redirected there. What he leads into trouble is his own traffic, not that of those who ask this host for itself. */
+  readonly sentBy?: string;
   /** The thing first, for messages. */
   readonly what: string;
   readonly signal: AbortSignal;
@@ -87,10 +89,11 @@ export function createTraffic(options: TrafficOptions): Traffic {
   const { requestDeadlineMs = REQUEST_DEADLINE_MS } = options;
   const rules: Rules = { clock, sleep, slowMs: Math.min(BREAKER_SLOW_MS, 0.9 * requestDeadlineMs) };
   const hosts = new Map<string, Host>();
-  const hostOf = (name: string): Host => {
-    const host = hosts.get(name) ?? newHost(concurrency?.(name) ?? REQUESTS_PER_REGISTRY, clock);
-    hosts.delete(name);
-    hosts.set(name, host);
+  const hostOf = ({ host: name, sentBy }: Journey): Host => {
+    const key = sentBy === undefined ? name : `${name} for ${sentBy}`;
+    const host = hosts.get(key) ?? newHost(concurrency?.(name) ?? REQUESTS_PER_REGISTRY, clock);
+    hosts.delete(key);
+    hosts.set(key, host);
     forgetIdle(hosts);
     return host;
   };
@@ -99,7 +102,7 @@ export function createTraffic(options: TrafficOptions): Traffic {
     stats,
     send: async (journey, exchange) => {
       try {
-        const answer = await send(hostOf(journey.host), journey, exchange, rules);
+        const answer = await send(hostOf(journey), journey, exchange, rules);
         stats.answered++;
         return answer;
       } catch (thrown) {
@@ -169,7 +172,7 @@ async function ask(host: Host, journey: Journey, exchange: () => Promise<Answer>
     return answer;
   } catch (thrown) {
     const waitedMs = sentAtMs === undefined ? 0 : rules.clock() - sentAtMs;
-    if (isFailureOfHost(thrown, waitedMs, rules)) host.breaker.failed((thrown as Error).message);
+    if (isFailureOfHost(thrown, waitedMs, rules)) host.breaker.failed(reasonOf(thrown, journey));
     else if (pass.trial) host.breaker.givenUp();
     throw thrown;
   }
@@ -190,6 +193,12 @@ async function inTurn({ turns }: Host, journey: Journey, exchange: () => Promise
   } finally {
     giveBack();
   }
+}
+
+/** Without what was asked for: everybody is told the reason, and the name of an image is its own namespace's. */
+function reasonOf(thrown: unknown, { what }: Journey): string {
+  const { message } = thrown as Error;
+  return message.startsWith(`${what}: `) ? message.slice(what.length + 2) : message;
 }
 
 /** A caller who leaves early says nothing about the host; one who waited long does. */

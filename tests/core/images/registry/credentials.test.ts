@@ -50,6 +50,15 @@ describe("a credential is not shown", () => {
     ["to nobody in particular", "quay.io/acme/web"],
   ])("%s", (_what, image) => expect(user(ROBOTS, image)).toBeUndefined());
 
+  it("to another port, for all that its last label ends in a star", () => {
+    const stars = json({ "registry.*": { auth: auth("star:1") }, "*": { auth: auth("name:2") } });
+    expect(["registry.io/web", "localhost/web"].map((image) => user(stars, image))).toEqual(["star", "name"]);
+    expect(["registry.io:9999/web", "localhost:5000/web"].map((image) => user(stars, image))).toEqual([
+      undefined,
+      undefined,
+    ]);
+  });
+
   it("to a path that begins with its own, but not at a slash", () =>
     expect(user(json({ "ghcr.io/acme": { auth: auth("acme:2") } }), "ghcr.io/acme-evil/web")).toBeUndefined());
 });
@@ -67,6 +76,9 @@ describe("a docker configuration holds", () => {
     ]));
   it("a registry token", () =>
     expect(only({ registrytoken: "abc" })).toMatchObject([{ credential: { kind: "bearer", token: "abc" } }]));
+  it.each(["to\nken", "to ken", "t\u043eken"])("no registry token that a header cannot hold: %j", (registrytoken) =>
+    expect(() => only({ registrytoken })).toThrow('config.json: ghcr.io: its "registrytoken" is not a token'),
+  );
   it("nothing for a server whose credential is elsewhere", () => expect(only({})).toEqual([]));
   it("a helper for one registry, as an entry that says so", () =>
     expect(parseDockerConfig(JSON.stringify({ credHelpers: { "gcr.io": "gcloud" } }), "f")).toMatchObject([

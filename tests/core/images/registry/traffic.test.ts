@@ -21,6 +21,7 @@ import {
   hang,
   inProcess,
   on,
+  redirectTo,
   reset,
   startFaultyRegistry,
   status,
@@ -176,7 +177,7 @@ describe("a registry that fails again and again", () => {
   it.each<[string, () => Fault, object]>([
     ["answers 500", () => status(500), {}],
     ["resets its connections", reset, {}],
-    ["hangs", hang, { requestDeadlineMs: 5, clock: Date.now }],
+    ["hangs", hang, { requestDeadlineMs: 100, clock: Date.now }],
   ])("and %s is not asked for a while, which is said", async (_how, fault, options) => {
     registry.inject(fault());
     const one = client(options);
@@ -217,6 +218,27 @@ describe("a registry that fails again and again", () => {
       waits.push(nowMs - from);
     }
     expect(waits).toEqual([5000, 10_000, 20_000, 40_000, 60_000, BREAKER_OPEN_LIMIT_MS]);
+  });
+
+  it("is not blamed, nor left alone, for what another registry redirects to it", async () => {
+    const one = client();
+    const hostile = on(/evil/, redirectTo(`https://${HOST}/v2/none`));
+    const troubled = on(/none/, firstTimes(2 * BREAKER_FAILURES, status(500)));
+    registry.inject(hostile, troubled, on(/none/, tooManyRequests("60")));
+    const fromOther = () => one.manifest(parseReference("other.example/evil/web:1"), "1", AbortSignal.timeout(4000));
+    for (let n = 0; n < 4 * BREAKER_FAILURES; n++) await fromOther().catch(() => {});
+    await expect(fromOther()).rejects.toMatchObject({ code: "REGISTRY_RATE_LIMITED" });
+    expect(await outcome(one)).toBe(image.digest);
+  });
+
+  it("is not asked for a reason that names no image", async () => {
+    registry.inject(reset());
+    const one = client();
+    const secret = () => one.manifest(parseReference(`${HOST}/secret/thing:1`), "1", AbortSignal.timeout(4000));
+    for (let n = 0; n < BREAKER_FAILURES; n++) await secret().catch(() => {});
+    const refusal = await ask(one).catch((thrown: Error) => thrown.message);
+    expect(refusal).toMatch(/the last one: registry\.example: /);
+    expect(refusal).not.toContain("secret");
   });
 
   it("is not blamed for a caller who leaves at once", async () => {
