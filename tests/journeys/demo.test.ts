@@ -31,8 +31,8 @@ describe("the main job", () => {
   it(
     "ends at Ctrl-C with nothing left behind, and every line it did not reach is red",
     async () => {
-      const { child, collect } = startDemo("--json");
-      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      const { child, collect, line } = startDemo("--json");
+      await line(/digest pinned/);
       child.kill("SIGINT");
       const run = await collect;
       expect(run.code).toBe(1);

@@ -29,7 +29,7 @@ export function startDemo(...args: string[]): {
     stderr += text;
   });
   const collect = once(child, "close").then(([code]) => ({ code: code as number | null, stdout, stderr }));
-  return { child, collect, line: (pattern) => lineOf(() => stdout, pattern, collect) };
+  return { child, collect, line: (pattern) => lineOf(() => `${stdout}\n${stderr}`, pattern, collect) };
 }
 
 export const runDemo = (...args: string[]): Promise<DemoRun> => startDemo(...args).collect;
