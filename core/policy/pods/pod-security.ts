@@ -34,8 +34,11 @@ export function judgePodSecurity(
   const findings = podSecurityFindings(pod, level, version);
   if (findings.length === 0) return [];
   const by = `Pod Security ${level}${version === "latest" ? "" : ` ${version}`} (${rule})`;
-  const all = findings.flatMap((found) => found.breaches.map((breach) => ({ found, breach })));
-  return all.slice(0, POD_VIOLATIONS_LIMIT).map(({ found, breach }) => violation(pod, found, breach, by));
+  const all = findings.flatMap((found) => {
+    const words = { ...found, standard: `${found.reason} (${found.detail})` }; // one text, however many places share it
+    return found.breaches.map((breach) => ({ words, breach }));
+  });
+  return all.slice(0, POD_VIOLATIONS_LIMIT).map(({ words, breach }) => violation(pod, words, breach, by));
 }
 
 /** A check that did not hold, in the standard's words and place by place. */
@@ -92,7 +95,9 @@ function holds([first]: readonly CheckRevision[], minor: number): boolean {
   return first !== undefined && first.since <= minor;
 }
 
-function violation(pod: PodSpecAt, { reason, detail, expected }: PodSecurityFinding, breach: Breach, rule: string) {
+type Words = Pick<PodSecurityFinding, "expected"> & { readonly standard: string };
+
+function violation(pod: PodSpecAt, { standard, expected }: Words, breach: Breach, rule: string): Violation {
   const { code, at, setter } = breach;
   const subject = subjectOf(breach);
   return {
@@ -103,6 +108,6 @@ function violation(pod: PodSpecAt, { reason, detail, expected }: PodSecurityFind
     expected: breach.expected ?? expected,
     fix: breach.fix ?? POLICY_ERRORS[code].fix,
     rule,
-    standard: `${reason} (${detail})`,
+    standard,
   };
 }

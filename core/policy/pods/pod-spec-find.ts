@@ -14,6 +14,8 @@ import {
 export const SEARCH_DEPTH_LIMIT = 64;
 /** Most values looked at in a kind we do not know. */
 export const SEARCH_NODE_LIMIT = 200_000;
+/** Longest path to a pod, in characters; every image and every violation below repeats it. */
+export const PATH_LIMIT_CHARS = 4096;
 
 const TEMPLATE = ["spec", "template"];
 
@@ -81,7 +83,7 @@ function searchPodSpecs(root: JsonObject): PodSpecAt[] {
     for (const node of level) {
       const { value, owner } = node;
       if (isObject(value) && looksLikePodSpec(value))
-        found.push({ ...placeOf(node), spec: podPartsOf(value), metadata: metadataOf(owner) });
+        found.push({ ...shortPlaceOf(node), spec: podPartsOf(value), metadata: metadataOf(owner) });
       pushChildren(node, next);
       if (depth >= SEARCH_DEPTH_LIMIT || seen + next.length >= SEARCH_NODE_LIMIT) refuseMore(next);
     }
@@ -119,6 +121,12 @@ function pushChildren(parent: Node, into: Node[]): void {
 function placeOf({ key, parent }: Node): Place {
   if (parent === undefined) return ROOT;
   return typeof key === "number" ? element(placeOf(parent), key) : field(placeOf(parent), key);
+}
+
+function shortPlaceOf(node: Node): Place {
+  const place = placeOf(node);
+  if (place.path.length <= PATH_LIMIT_CHARS) return place;
+  throw malformed("(object)", `a path of at most ${PATH_LIMIT_CHARS} characters`, place.path);
 }
 
 function refuseMore([first]: readonly Node[]): void {

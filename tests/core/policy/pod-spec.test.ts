@@ -1,7 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { field, imagesOf, ROOT } from "../../../core/policy/pods/pod-spec.ts";
-import { podSpecsOf, SEARCH_DEPTH_LIMIT, SEARCH_NODE_LIMIT } from "../../../core/policy/pods/pod-spec-find.ts";
+import {
+  PATH_LIMIT_CHARS,
+  podSpecsOf,
+  SEARCH_DEPTH_LIMIT,
+  SEARCH_NODE_LIMIT,
+} from "../../../core/policy/pods/pod-spec-find.ts";
 
 const find = (object: object, group = "example.com", kind = "Thing") =>
   podSpecsOf(object as Record<string, unknown>, group, kind).flatMap(imagesOf);
@@ -85,6 +90,11 @@ describe("images of a kind that the gate does not know", () => {
     let object: object = { containers: [{ image: "evil" }] };
     for (let depth = 0; depth < SEARCH_DEPTH_LIMIT; depth++) object = { a: object };
     expect(() => find(object)).toThrow("expected an object of at most");
+  });
+
+  it("cannot be named at greater length than its path is shown", () => {
+    const long = { ["k".repeat(PATH_LIMIT_CHARS + 1)]: { containers: [{ image: "evil" }] } };
+    expect(() => find(long)).toThrow(`expected a path of at most ${PATH_LIMIT_CHARS} characters`);
   });
 
   it.each([
