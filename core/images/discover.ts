@@ -104,7 +104,9 @@ async function readReferrer(target: Target, { digest }: Descriptor, log: Log): P
 }
 
 async function referrerDescriptors(target: Target, log: Log): Promise<readonly Descriptor[]> {
-  const { descriptors, truncated } = await target.client.referrers(target.repository, target.digest, target.signal);
+  const listing = await target.client.referrers(target.repository, target.digest, target.signal);
+  const { descriptors, truncated, insteadOf } = listing;
+  if (insteadOf !== undefined) log.failures.push(insteadOf);
   if (truncated) log.notes.push(`more than ${ARTIFACTS_PER_IMAGE} referrers, the rest not read`);
   return descriptors;
 }
@@ -115,6 +117,7 @@ function holdsLayers({ mediaType }: Descriptor): boolean {
 
 async function tagLayers(target: Target, tag: string, log: Log): Promise<EvidenceLayer[]> {
   const manifest: Manifest | undefined = await target.client.attached(target.repository, tag, target.signal);
+  if (manifest?.insteadOf !== undefined) log.failures.push(manifest.insteadOf);
   return manifest?.kind === "image" ? evidenceLayers(manifest.content, noteIn(log)) : [];
 }
 

@@ -72,6 +72,8 @@ interface ManifestFacts {
   readonly size: number;
   /** The mirror that served it: a node can pull the same digest from there. */
   readonly mirror?: Repository;
+  /** What kept the registry from saying where the tag leads: a mirror said it, and there may be more. */
+  readonly insteadOf?: Error;
 }
 
 /** Referrers as listed, as far as the caps allow. */
@@ -79,6 +81,8 @@ export interface Listing {
   readonly descriptors: readonly Descriptor[];
   /** True when there were more than are read. */
   readonly truncated: boolean;
+  /** What kept the registry from listing them: a mirror did, and there may be more. */
+  readonly insteadOf?: Error;
 }
 
 /**

@@ -90,18 +90,20 @@ function clientFor(parts: ClientParts, keyring: Keyring): RegistryClient {
       if (found !== undefined) refuseAmbiguous(found, `${formatRepository(repository)}@${found.digest}`);
       return found;
     },
-    attached: (repository, reference, signal) => {
+    attached: async (repository, reference, signal) => {
       const look = (at: Repository, within: AbortSignal) => fetchManifest(parts, visitor(at), reference, within);
-      return evidenceFrom(repository, look, parts, signal);
+      const { value, ...from } = await evidenceFrom(repository, look, parts, signal);
+      return value === undefined || isDigest(reference) ? value : { ...value, ...from };
     },
-    blob: (repository, descriptor, limitBytes, signal) => {
+    blob: async (repository, descriptor, limitBytes, signal) => {
       const look = (at: Repository, within: AbortSignal) =>
         fetchBlob(parts, visitor(at), descriptor, limitBytes, within);
-      return evidenceFrom(repository, look, parts, signal);
+      return (await evidenceFrom(repository, look, parts, signal)).value;
     },
     referrers: async (repository, digest, signal) => {
       const look = (at: Repository, within: AbortSignal) => listReferrers(parts, visitor(at), digest, within);
-      return (await evidenceFrom(repository, look, parts, signal)) ?? { descriptors: [], truncated: false };
+      const { value, ...from } = await evidenceFrom(repository, look, parts, signal);
+      return { descriptors: [], truncated: false, ...value, ...from };
     },
     stats: parts.stats,
     withKeyring: (first) => clientFor(parts, joinKeyrings([first, keyring])),

@@ -1,4 +1,4 @@
-import { CodedError, messageOf } from "../../base/errors.ts";
+import { asError, CodedError, messageOf } from "../../base/errors.ts";
 import { isDigest } from "../digest.ts";
 import { MIRROR_DEADLINE_MS, ORIGIN_PATIENCE_MS } from "../limits.ts";
 import type { Manifest } from "../manifest.ts";
@@ -93,23 +93,29 @@ async function knownFromMirror(
   throw failure("REGISTRY_TAG_UNSEEN", `${name}:${tag}: ${unseen.join(", ")}, ${why}`, down);
 }
 
+/** An answer, and why it is a mirror's where the registry itself could not give one. */
+export interface Evidence<T> {
+  readonly value: T | undefined;
+  readonly insteadOf?: Error;
+}
+
 /**
  * Evidence: from the registry, and while it is down or overrun from the first mirror that answers. A mirror can leave
- * evidence out but not make any: signatures are checked, and what is missing is refused.
+ * evidence out but not make any: signatures are checked, and what it does not have may be there all the same.
  */
 export async function evidenceFrom<T>(
   repository: Repository,
   look: Look<T>,
   { hosts }: MirrorParts,
   signal: AbortSignal,
-): Promise<T | undefined> {
+): Promise<Evidence<T>> {
   try {
-    return await look(repository, signal);
+    return { value: await look(repository, signal) };
   } catch (down) {
     if (!isDown(down) && !isCoded(down, "REGISTRY_RATE_LIMITED")) throw down;
     for (const mirror of hosts.mirrorsOf(repository)) {
       const found = await tried(mirror, look, signal);
-      if (found.kind === "found") return found.value;
+      if (found.kind === "found") return { value: found.value, insteadOf: asError(down) };
     }
     throw down; // "not there" at a mirror says nothing about the registry
   }

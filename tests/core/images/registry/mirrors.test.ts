@@ -6,6 +6,7 @@ import { type PushedImage, pushImage } from "../../../../cli/demo/registry/regis
 import type { Fault } from "../../../../cli/demo/registry/reply.ts";
 import { generateSigner, signCosignSimple } from "../../../../cli/demo/signing/signing.ts";
 import { collectImageEvidence } from "../../../../core/images/evidence.ts";
+import { OCI_EMPTY, OCI_MANIFEST } from "../../../../core/images/media-types.ts";
 import { parseReference } from "../../../../core/images/reference.ts";
 import type { RegistryHost } from "../../../../core/images/registry/hosts.ts";
 import { HISTORY_REFRESH_MS, openTagHistory, type TagHistory } from "../../../../core/images/registry/tag-history.ts";
@@ -17,8 +18,10 @@ import {
   hang,
   inProcess,
   on,
+  referrerFlood,
   reset,
   serve,
+  serveAs,
   startFaultyRegistry,
   status,
 } from "../../../support/registry-of-faults.ts";
@@ -221,6 +224,14 @@ describe("evidence", () => {
   it("that a mirror leaves out in an outage is not found out, never absent", async () => {
     origin.inject(status(500));
     for (const mirror of [near, far]) mirror.inject(on(/\.sig|\.att|referrers|sha256-/, status(404)));
+    expect(await signatures(clientOf())).toMatchObject({ kind: "failed", cause: { code: "REGISTRY_UNAVAILABLE" } });
+  });
+
+  it("that a mirror leaves out is not absent either when it has something else in every place", async () => {
+    origin.inject(status(500));
+    const config = { mediaType: OCI_EMPTY, digest: image.digest, size: 2 };
+    const nothing = JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers: [] });
+    near.inject(on(/referrers/, referrerFlood(0)), on(/\.sig|\.att/, serveAs(OCI_MANIFEST, nothing)));
     expect(await signatures(clientOf())).toMatchObject({ kind: "failed", cause: { code: "REGISTRY_UNAVAILABLE" } });
   });
 });
