@@ -13,6 +13,8 @@ const TIMESTAMP = "io.cncf.notary.timestampSignature";
 const SIGN1_TAG = 18;
 /** Seconds since the epoch. @see RFC 8949 section 3.4.2 */
 const EPOCH_TAG = 1;
+/** The last moment that a Date can hold. */
+const TIME_LIMIT_MS = 8.64e15;
 
 /** One encoding for each value: definite lengths, shortest forms, no key twice. Tags stay tags. */
 const STRICT = {
@@ -89,13 +91,10 @@ function protectedHeader(signed: Labels): ProtectedHeader {
 function time(signed: Labels, name: string): number | undefined {
   const value = signed.get(name);
   if (value === undefined) return undefined;
-  if (
-    value instanceof Tag &&
-    value.tag === EPOCH_TAG &&
-    typeof value.contents === "number" &&
-    Number.isFinite(value.contents)
-  )
-    return value.contents * 1000;
+  if (value instanceof Tag && value.tag === EPOCH_TAG && typeof value.contents === "number") {
+    const ms = value.contents * 1000;
+    if (Math.abs(ms) <= TIME_LIMIT_MS) return ms;
+  }
   return refuse(`${name} that is no epoch-based date`, "tag 1 with a number of seconds");
 }
 

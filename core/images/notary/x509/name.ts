@@ -46,8 +46,13 @@ function readText(value: DerValue | undefined): string | undefined {
   }
 }
 
-/** For people: the most specific attribute first, every control character as a question mark. */
+/**
+ * For people: the most specific attribute first, every control character as a question mark, and what could be taken for
+ * the end of an attribute behind a backslash. @see RFC 4514 section 2.4
+ */
 export function writeName(name: readonly NameAttribute[]): string {
-  const parts = name.toReversed().map(({ type, value }) => `${type}=${value ?? "?"}`);
+  const parts = name
+    .toReversed()
+    .map(({ type, value }) => `${type}=${value?.replaceAll(/[",+;<>\\]/g, "\\$&") ?? "?"}`);
   return parts.join(", ").replaceAll(/\p{C}/gu, "?").slice(0, 512);
 }

@@ -248,6 +248,11 @@ describe("a COSE envelope", () => {
       /no epoch-based date/,
     ],
     [
+      "a time beyond any calendar",
+      (labels) => labels.set("io.cncf.notary.expiry", new Tag(1, 9_000_000_000_000)),
+      /no epoch-based date/,
+    ],
+    [
       "a time that is infinite",
       (labels) => labels.set("io.cncf.notary.expiry", new Tag(1, Number.POSITIVE_INFINITY)),
       /no epoch-based date/,

@@ -238,6 +238,13 @@ describe.each(FORMS)("a $form signature", ({ form, mediaType, write }) => {
     expect(by(["*"])).toMatchObject({ kind: "signature" });
   });
 
+  it("is told by a name in which no value looks like another attribute", () => {
+    const signer = issue("leaf", { subject: named("build, O=Bank+") }, root);
+    expect(verdict(mediaType, write([signer, root]), trusting(root))).toMatchObject({
+      value: { identity: "CN=build\\, O=Bank\\+, O=Acme, ST=WA, C=US" },
+    });
+  });
+
   it("signs nothing for an authority of another role", () => {
     expect(judge({}, { ...trusting(root), role: "scanner" })).toMatchObject({
       why: expect.stringContaining("a role of scanner"),
