@@ -105,8 +105,9 @@ async function readReferrer(target: Target, { digest }: Descriptor, log: Log): P
 
 async function referrerDescriptors(target: Target, log: Log): Promise<readonly Descriptor[]> {
   const listing = await target.client.referrers(target.repository, target.digest, target.signal);
-  const { descriptors, truncated, insteadOf } = listing;
+  const { descriptors, truncated, unreadable, insteadOf } = listing;
   if (insteadOf !== undefined) log.failures.push(insteadOf);
+  if (unreadable === true) log.notes.push("a referrer whose entry in the list cannot be read");
   if (truncated) log.notes.push(`more than ${ARTIFACTS_PER_IMAGE} referrers, the rest not read`);
   return descriptors;
 }

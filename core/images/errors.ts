@@ -28,6 +28,14 @@ export const IMAGES_ERRORS = {
     means: "the registry's answer breaks the distribution or image specification",
     fix: "push the image again with a current tool, or report it to the registry's operator",
   },
+  REGISTRY_TOKEN_MALFORMED: {
+    means: "the registry's token service answered with something that holds no token",
+    fix: "retry; look at the log of the token service that the message names",
+  },
+  REGISTRY_ENCODING_REFUSED: {
+    means: "the registry, or a proxy before it, compressed its answer although it was asked not to",
+    fix: "turn compression off for the registry's paths; bytes must arrive as they were hashed",
+  },
   REGISTRY_TOO_LARGE: {
     means: "an answer of the registry passes a size or count limit",
     fix: "push a smaller manifest or attestation; the limits are named in core/images/limits.ts",

@@ -81,6 +81,8 @@ export interface Listing {
   readonly descriptors: readonly Descriptor[];
   /** True when there were more than are read. */
   readonly truncated: boolean;
+  /** Some entries make no sense here, a digest of another algorithm perhaps: anybody may have attached such a thing. */
+  readonly unreadable?: true;
   /** What kept the registry from listing them: a mirror did, and there may be more. */
   readonly insteadOf?: Error;
 }
@@ -115,8 +117,10 @@ export function parseManifest(
  */
 export function parseReferrers(bytes: Uint8Array, where: string): Listing {
   const { manifests } = check(listing, parseJson(bytes, where), where);
-  const descriptors = check(z.array(descriptor), manifests.slice(0, ARTIFACTS_PER_IMAGE), where);
-  return { descriptors, truncated: manifests.length > ARTIFACTS_PER_IMAGE };
+  const entries = manifests.slice(0, ARTIFACTS_PER_IMAGE).map((entry) => descriptor.safeParse(entry));
+  const descriptors = entries.flatMap(({ data }) => data ?? []);
+  const unreadable = descriptors.length < entries.length ? { unreadable: true as const } : {};
+  return { descriptors, truncated: manifests.length > ARTIFACTS_PER_IMAGE, ...unreadable };
 }
 
 function parseJson(bytes: Uint8Array, where: string): unknown {

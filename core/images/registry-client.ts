@@ -120,13 +120,15 @@ async function listReferrers(
 ): Promise<Listing> {
   const listed = await fetchReferrers(parts, visitor, digest, signal);
   if (listed !== undefined && listed.descriptors.length > 0) return merged(listed);
-  return merged(await fetchFallback(parts, visitor, digest, signal));
+  const { unreadable = false } = listed ?? {};
+  const fallback = merged(await fetchFallback(parts, visitor, digest, signal));
+  return unreadable ? { ...fallback, unreadable } : fallback;
 }
 
 /** One entry a digest, however often it is listed. */
-function merged({ descriptors, truncated }: Listing): Listing {
+function merged({ descriptors, ...rest }: Listing): Listing {
   const once = [...new Map(descriptors.map((one) => [one.digest, one])).values()];
-  return { descriptors: once.slice(0, ARTIFACTS_PER_IMAGE), truncated };
+  return { descriptors: once.slice(0, ARTIFACTS_PER_IMAGE), ...rest };
 }
 
 /** The credentials written beside a registry's other settings. */

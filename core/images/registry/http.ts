@@ -120,7 +120,7 @@ function refuseUnwanted(incoming: Incoming, ask: Ask): void {
   const encoding = headerOf(incoming, "content-encoding") ?? "identity";
   if (encoding.toLowerCase() !== "identity") {
     const shown = encoding.slice(0, 40);
-    throw failure("REGISTRY_MALFORMED", `${ask.what}: answered with content-encoding ${shown}, not asked for`);
+    throw failure("REGISTRY_ENCODING_REFUSED", `${ask.what}: answered with content-encoding ${shown}, not asked for`);
   }
   if (Number(headerOf(incoming, "content-length") ?? 0) > ask.limitBytes) throw tooLarge(ask);
 }

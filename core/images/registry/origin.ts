@@ -67,19 +67,21 @@ export async function fetchReferrers(
 ): Promise<Listing | undefined> {
   const what = `${formatRepository(visitor.repository)}@${digest}: referrers`;
   const found: Descriptor[] = [];
+  let unreadable: Pick<Listing, "unreadable"> = {};
   let url: URL | undefined = apiUrl(parts, visitor, `referrers/${digest}`);
   for (let page = 0; url !== undefined; page++) {
-    if (page === REFERRER_PAGES || found.length >= ARTIFACTS_PER_IMAGE) return capped(found, true);
+    if (page === REFERRER_PAGES || found.length >= ARTIFACTS_PER_IMAGE) return capped(found, true, unreadable);
     const question: Question = { url, accept: OCI_INDEX, limitBytes: MANIFEST_LIMIT_BYTES, signal, what };
     const answer: Answer | undefined = await ask(parts, visitor, question, page === 0 ? NO_SUCH_API : NOT_THERE);
     if (answer === undefined && page === 0) return undefined;
     if (answer === undefined) throw failure("REGISTRY_STATUS", `${what}: page ${page + 1} is not there`);
     const listed = parseReferrers(answer.body, what);
     found.push(...listed.descriptors);
-    if (listed.truncated) return capped(found, true);
+    if (listed.unreadable === true) unreadable = { unreadable: true };
+    if (listed.truncated) return capped(found, true, unreadable);
     url = nextPage(headerOf(answer, "link"), url, what);
   }
-  return capped(found, found.length > ARTIFACTS_PER_IMAGE);
+  return capped(found, found.length > ARTIFACTS_PER_IMAGE, unreadable);
 }
 
 /** The list under the tag that stands for the API where a registry has none; empty when there is no such tag. */
@@ -112,8 +114,8 @@ async function fetchHashed(
   return { answer, digest, what };
 }
 
-function capped(found: readonly Descriptor[], truncated: boolean): Listing {
-  return { descriptors: found.slice(0, ARTIFACTS_PER_IMAGE), truncated };
+function capped(found: readonly Descriptor[], truncated: boolean, rest: Pick<Listing, "unreadable">): Listing {
+  return { descriptors: found.slice(0, ARTIFACTS_PER_IMAGE), truncated, ...rest };
 }
 
 /** @see RFC 8288; a next page on another origin would carry this registry's credentials there */

@@ -32,7 +32,7 @@ const TOKEN = /^[\x21-\x7e]{1,16384}$/;
  * POST of the refresh token with an identity token.
  *
  * @throws {CodedError} REGISTRY_REALM_REFUSED before anything is sent to a realm that is not the registry's,
- *   REGISTRY_DENIED, REGISTRY_MALFORMED
+ *   REGISTRY_DENIED, REGISTRY_TOKEN_MALFORMED
  * @see https://distribution.github.io/distribution/spec/auth/token/ and …/oauth/
  */
 export async function askToken(
@@ -98,5 +98,5 @@ function readToken({ body }: Answer, what: string): Token {
 }
 
 function malformedToken(what: string): CodedError {
-  return failure("REGISTRY_MALFORMED", `${what}: the answer holds no token`);
+  return failure("REGISTRY_TOKEN_MALFORMED", `${what}: the answer holds no token`);
 }

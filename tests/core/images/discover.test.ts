@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
 import { pushBlob, pushManifest } from "../../../cli/demo/registry/push.ts";
 import { type PushedImage, pushImage } from "../../../cli/demo/registry/registry.ts";
+import { type Fault, jsonReply } from "../../../cli/demo/registry/reply.ts";
 import { discoverArtifacts } from "../../../core/images/discover.ts";
 import { ARTIFACTS_PER_IMAGE, ATTACHED_LIMIT_BYTES } from "../../../core/images/limits.ts";
 import {
@@ -23,6 +24,7 @@ import {
   serveAs,
   startFaultyRegistry,
   status,
+  withHeaders,
 } from "../../support/registry-of-faults.ts";
 
 let registry: FaultyRegistry;
@@ -38,6 +40,12 @@ afterAll(async () => {
   await client.close();
   await registry.close();
 });
+
+/** Wants a token and has none to give. */
+function demandNonsense(): Fault {
+  const challenge = { "www-authenticate": `Bearer realm="http://${registry.host}/token"` };
+  return (exchange) => (exchange.url.startsWith("/token") ? jsonReply(200, {}) : status(401, challenge)(exchange));
+}
 
 const push = () => pushImage(registry, { repository: "shop/web", tag: `t${++count}` });
 const discover = ({ pinned, digest }: PushedImage) =>
@@ -270,6 +278,36 @@ describe("referrers are not found", () => {
       notes: ["a referrer that cannot be read"],
       failures: [],
     });
+  });
+
+  it.each([
+    ["by another kind of digest", { mediaType: OCI_MANIFEST, digest: `sha512:${"1".repeat(128)}`, size: 2 }],
+    ["with annotations that are none", { annotations: { x: 1 } }],
+  ])("when one entry of the list is %s, which keeps nothing else from being found", async (_how, strange) => {
+    const image = await push();
+    await attach(image, { mediaType: BUNDLE });
+    registry.inject(
+      on(/referrers/, ({ reply }) => {
+        const list = JSON.parse(Buffer.from(reply.body as Uint8Array).toString()) as { manifests: object[] };
+        list.manifests.unshift({ ...list.manifests[0], ...strange });
+        return { ...reply, body: Buffer.from(JSON.stringify(list)) };
+      }),
+    );
+    expect(await discover(image)).toMatchObject({
+      artifacts: [{ kind: "bundle" }],
+      notes: ["a referrer whose entry in the list cannot be read"],
+      failures: [],
+    });
+  });
+
+  it.each([
+    ["whose token service fails meanwhile", demandNonsense, "REGISTRY_TOKEN_MALFORMED"],
+    ["that is compressed on its way", () => withHeaders({ "content-encoding": "gzip" }), "REGISTRY_ENCODING_REFUSED"],
+  ])("in a manifest %s: that is a failure, since its bytes were not seen", async (_how, fault, code) => {
+    const image = await push();
+    await attach(image, { mediaType: BUNDLE });
+    registry.inject(on(/manifests.sha256:|^.token/, fault()));
+    expect(await discover(image)).toMatchObject({ artifacts: [], notes: [], failures: [{ code }] });
   });
 
   it("in a list that is none, which is a failure", async () => {

@@ -89,7 +89,7 @@ describe("a manifest", () => {
       withHeaders({ "content-type": "application/vnd.docker.distribution.manifest.v1+prettyjws" }),
       "REGISTRY_SCHEMA_1",
     ],
-    ["compressed though nobody asked", withHeaders({ "content-encoding": "gzip" }), "REGISTRY_MALFORMED"],
+    ["compressed though nobody asked", withHeaders({ "content-encoding": "gzip" }), "REGISTRY_ENCODING_REFUSED"],
     ["that redirects in a circle", redirectTo("/v2/shop/web/manifests/1"), "REGISTRY_REDIRECT_REFUSED"],
     ["401 again and again", status(401, { "www-authenticate": "Basic realm=x" }), "REGISTRY_DENIED"],
     ["401 with no challenge", status(401), "REGISTRY_DENIED"],

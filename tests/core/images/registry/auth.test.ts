@@ -155,7 +155,7 @@ describe("a token", () => {
       on(/^\/token/, ({ reply }) => ({ ...reply, body: Buffer.from(body) })),
     );
     await expect(manifest(client())).rejects.toMatchObject({
-      code: "REGISTRY_MALFORMED",
+      code: "REGISTRY_TOKEN_MALFORMED",
       message: `${HOST}/shop/web: token: the answer holds no token`,
     });
   });

@@ -105,7 +105,7 @@ describe("a manifest over a real socket is refused", () => {
       "REGISTRY_MALFORMED",
       `nested deeper than ${JSON_DEPTH_LIMIT}`,
     ],
-    ["that is a gzip bomb", () => gzipBomb(), "REGISTRY_MALFORMED", "content-encoding gzip, not asked for"],
+    ["that is a gzip bomb", () => gzipBomb(), "REGISTRY_ENCODING_REFUSED", "content-encoding gzip, not asked for"],
     [
       "with headers without measure",
       () => hugeHeaders(2 * HEADERS_LIMIT_BYTES),
