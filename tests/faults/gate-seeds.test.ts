@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { runSeeds } from "./run-seeds.ts";
+import { outdated } from "./sabotage.ts";
 
 /** Of these and the ones in tests/real/gate-seeds.test.ts there are 2,000. */
 const SEEDS = 150;
@@ -18,6 +19,10 @@ describe("the gate, whatever happens to registries, threads, clocks and files", 
     expect(first.lines.length).toBeGreaterThan(10);
     expect(first.lines.slice(0, -1)).toEqual(second.lines.slice(0, -1));
   }, 60_000);
+
+  it("still holds every line that a sabotage changes", () => {
+    expect(outdated()).toEqual([]);
+  });
 
   it("is found out by them when it does not look at roles", async () => {
     const { exitCode, lines } = await runSeeds("--seeds", String(SEEDS), "--sabotage", "roles are not looked at");

@@ -78,7 +78,7 @@ function updated(random: Random, stored: readonly Named[], added: Named): Asked 
   const oldObject = { apiVersion: "v1", kind: "Pod", metadata: META, spec };
   const [first, ...others] = spec.containers;
   const object = { ...oldObject, spec: { ...spec, containers: [{ ...first, image: added.reference }, ...others] } };
-  const due = dueOf(stored, added);
+  const due = dueOf(stored, added, stored[0]);
   const request = requestFor("v1", "Pod", { object, oldObject, operation: "UPDATE" });
   return { what: "Pod update", request, ...due, mutated: true };
 }
@@ -97,9 +97,16 @@ function debugged(stored: readonly Named[], added: Named): Asked {
   };
 }
 
-/** A tag whose image is stored may be pinned to that same text, or to another one if it moved or was lied about. */
-function dueOf(stored: readonly Named[], added: Named): Pick<Asked, "due" | "unsure"> {
-  if (stored.some(({ reference }) => reference === added.reference)) return { due: [] };
+/**
+ * A digest is stored wherever the pod has it, a tag in its own container only. One that another container was pinned
+ * from may be pinned to that same text, or to another one if it moved or was lied about.
+ *
+ * @param inPlace  what stood where the image stands now
+ */
+function dueOf(stored: readonly Named[], added: Named, inPlace?: Named): Pick<Asked, "due" | "unsure"> {
+  const isDigest = ["digest", "both", "missing"].includes(added.how);
+  const same = isDigest ? stored : stored.filter((one) => one === inPlace);
+  if (same.some(({ reference }) => reference === added.reference)) return { due: [] };
   const unsure = stored.some(({ reference }) => reference.startsWith(`${added.reference}@`));
   return unsure ? { due: [], unsure } : { due: [added] };
 }

@@ -96,6 +96,17 @@ export const SABOTAGES: Readonly<Record<string, readonly Change[]>> = {
   ],
 };
 
+/** Mistakes whose text is no longer in their file, once. */
+export function outdated(): readonly string[] {
+  return Object.values(SABOTAGES).flatMap((changes) =>
+    changes.filter((change) => !holds(change)).map(([file, from]) => `${file} does not hold once: ${from}`),
+  );
+}
+
+function holds([file, from]: Change): boolean {
+  return readFileSync(join(ROOT, file), "utf8").split(from).length === 2;
+}
+
 /**
  * Makes the mistake in this process, for modules that are not loaded yet. Files stay as they are.
  *
@@ -106,10 +117,8 @@ export function install(name: string): void {
   if (changes === undefined) throw new Error(`no sabotage "${name}"; there are: ${Object.keys(SABOTAGES).join("; ")}`);
   const byUrl = new Map<string, Change[]>();
   for (const change of changes) {
-    const [file, from] = change;
-    const path = join(ROOT, file);
-    if (readFileSync(path, "utf8").split(from).length !== 2) throw new Error(`${file} does not hold once: ${from}`);
-    const url = pathToFileURL(path).href;
+    if (!holds(change)) throw new Error(outdated().join("; "));
+    const url = pathToFileURL(join(ROOT, change[0])).href;
     byUrl.set(url, [...(byUrl.get(url) ?? []), change]);
   }
   registerHooks({
