@@ -7,8 +7,10 @@ export const DRAIN_LIMIT_BYTES = 64 * 1024 * 1024;
 /** How much of an oversized body is kept, to find the review's uid in. */
 export const HEAD_BYTES = 64 * 1024;
 
-/** Bytes of all bodies held at once, by reviews being read and by reviews being judged. */
+/** Memory of all bodies held at once, by reviews being read and by reviews being judged, in bytes. */
 export const BODIES_LIMIT_BYTES = 256 * 1024 * 1024;
+/** What a value takes once parsed, beside its text: `[],` repeated is fourteen times as large as an object as it is as text. */
+export const VALUE_BYTES = 40;
 
 /** A body, or the head of one that was too large or came when too many were held. */
 export interface ReviewBody {
@@ -18,7 +20,7 @@ export interface ReviewBody {
   release(): void;
 }
 
-/** Bytes of bodies held now. One for each listener. */
+/** Memory that bodies take now, in bytes. One for each listener. */
 export interface BodyBudget {
   held: number;
 }
@@ -46,9 +48,10 @@ export async function readReviewBody(stream: Readable, limitBytes: number, budge
       if (size > DRAIN_LIMIT_BYTES) break;
       if (kept !== "whole") continue;
       chunks.push(chunk);
+      const bytes = memoryOf(chunk);
       if (size > limitBytes) giveUp("too large");
-      else if (budget.held + chunk.length > BODIES_LIMIT_BYTES) giveUp("too many");
-      else mine += take(budget, chunk.length);
+      else if (budget.held + bytes > BODIES_LIMIT_BYTES) giveUp("too many");
+      else mine += take(budget, bytes);
     }
   } catch (thrown) {
     release();
@@ -80,3 +83,15 @@ function take(budget: BodyBudget, bytes: number): number {
   budget.held += bytes;
   return bytes;
 }
+
+/** A list, an object and a comma each begin a value. Runs over every byte received. */
+function memoryOf(chunk: Buffer): number {
+  let values = 0;
+  for (let at = 0; at < chunk.length; at++) {
+    const byte = chunk[at];
+    if (byte === COMMA || byte === BRACKET || byte === BRACE) values++;
+  }
+  return chunk.length + values * VALUE_BYTES;
+}
+
+const [COMMA, BRACKET, BRACE] = Buffer.from(",[{");

@@ -130,6 +130,16 @@ describe("more reviews than the gate holds at once", () => {
     expect(budget.held).toBe(BODIES_LIMIT_BYTES - 10);
   });
 
+  it("count as what they take once parsed: many small values take far more than their text", async () => {
+    const budget = { held: 0 };
+    const { kept, release } = await read(budget, `[${"[],".repeat(1000)}[]]`);
+    expect([kept, budget.held > 40_000]).toEqual(["whole", true]);
+    release();
+    expect(budget.held).toBe(0);
+    await read(budget, JSON.stringify(review()));
+    expect(budget.held).toBeLessThan(20_000);
+  });
+
   it("are given back when their sender breaks off, too", async () => {
     const budget = { held: 0 };
     const broken = Readable.from(
