@@ -48,10 +48,14 @@ function oneOf(...values: readonly unknown[]): (value: unknown) => boolean {
 function withoutAccountMount(present: JsonObject): JsonObject {
   const mounts = present["volumeMounts"];
   if (!Array.isArray(mounts)) return present;
-  return {
-    ...present,
-    volumeMounts: mounts.filter((mount) => !isObject(mount) || mount["mountPath"] !== ACCOUNT_MOUNT),
-  };
+  return { ...present, volumeMounts: mounts.filter((mount) => !isAccountMount(mount)) };
+}
+
+/** As the API server writes it, and nothing more: it may not be written to, and comes from no path or node. */
+function isAccountMount(mount: unknown): boolean {
+  if (!isObject(mount)) return false;
+  const { name: _, mountPath, readOnly, ...more } = mount;
+  return mountPath === ACCOUNT_MOUNT && readOnly === true && Object.keys(more).length === 0;
 }
 
 /** A LimitRange of the namespace adds resources that we do not name, such as ephemeral-storage, to every container. */

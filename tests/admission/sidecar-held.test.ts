@@ -25,6 +25,11 @@ afterAll(async () => {
 const withSpec = (spec: object): Pod => ({ ...injected, spec: { ...injected.spec, ...spec } });
 const sidecar = (): Container => (injected.spec["initContainers"] as Container[])[0] ?? {};
 const withSidecar = (more: object): Pod => withSpec({ initContainers: [{ ...sidecar(), ...more }] });
+const withMount = (more: object): Pod => {
+  const mountPath = "/var/run/secrets/kubernetes.io/serviceaccount";
+  const mounts = sidecar()["volumeMounts"] as object[];
+  return withSidecar({ volumeMounts: [...mounts, { name: "kube-api-access-x2b4k", mountPath, ...more }] });
+};
 const web = (): Container => (injected.spec["containers"] as Container[])[0] ?? {};
 
 describe("the final pod is admitted", () => {
@@ -40,6 +45,7 @@ describe("the final pod is admitted", () => {
           resizePolicy: [{ resourceName: "cpu", restartPolicy: "NotRequired" }],
         }),
     ],
+    ["with the account's token where the API server mounts it", () => withMount({ readOnly: true })],
     ["with resources that somebody else chose for it", () => withSidecar({ resources: { limits: { cpu: "2" } } })],
     [
       "with an init container behind the sidecar",
@@ -82,6 +88,18 @@ describe("the final pod is refused when its sidecar", () => {
     [
       "has a message file over a file of its own",
       () => withSidecar({ terminationMessagePath: "/app/outrider.js" }),
+      "SIDECAR_ALTERED",
+      "spec.initContainers[0]",
+    ],
+    [
+      "has a volume of the author's where it may write",
+      () => withMount({}),
+      "SIDECAR_ALTERED",
+      "spec.initContainers[0]",
+    ],
+    [
+      "shares mounts with the node",
+      () => withMount({ readOnly: true, mountPropagation: "HostToContainer" }),
       "SIDECAR_ALTERED",
       "spec.initContainers[0]",
     ],

@@ -29,7 +29,7 @@ export async function testAuthority(name: string): Promise<TestAuthority> {
   });
   const issue = async (subject: string, addresses: readonly string[] = []): Promise<KeyPair> => {
     const own = await newKeys();
-    const names = addresses.map((value) => ({ type: /^[\d.]+$/.test(value) ? "ip" : "dns", value }) as const);
+    const names = addresses.map((value) => ({ type: typeOf(value), value }));
     const certificate = await x509.X509CertificateGenerator.create({
       subject,
       issuer: ca.subject,
@@ -45,6 +45,11 @@ export async function testAuthority(name: string): Promise<TestAuthority> {
     return { certPem: certificate.toString("pem"), keyPem: await pemOf(own.privateKey) };
   };
   return { caPem: ca.toString("pem"), issue };
+}
+
+function typeOf(name: string): "ip" | "url" | "dns" {
+  if (/^[\d.]+$/.test(name)) return "ip";
+  return name.includes("://") ? "url" : "dns";
 }
 
 function lifetime() {

@@ -108,6 +108,10 @@ describe("who may ask for reviews", () => {
       "in a name that merely holds the right one",
       () => authority.issue("CN=evil, OU=kube-apiserver", ["kube-apiserver.evil"]),
     ],
+    [
+      "in a name of another type that reads like it",
+      () => authority.issue("CN=evil", ["https://evil/, DNS:kube-apiserver"]),
+    ],
     ["of another authority in the right name", async () => (await testAuthority("cluster")).issue("CN=kube-apiserver")],
   ];
   it.each(strangers)("is nobody %s: refused at both doors, the body unread", async (_, make) => {
