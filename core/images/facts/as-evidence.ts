@@ -6,6 +6,9 @@ import type { ImageFacts } from "./image-facts.ts";
 /** Names at most so many things seen, so that a flood does not fill the denial. */
 const SEEN_NAMED = 4;
 
+/** For whoever sees it there with another tool: a registry may list less than it holds. */
+const WHERE_LOOKED = "among its referrers (by the API or the fallback tag) or under its .sig and .att tags";
+
 /** Facts about a digest, and our own scan of it, as what is known of one image of one object. */
 export function asEvidence(
   image: ImageReference,
@@ -59,7 +62,7 @@ function whyAbsent(facts: ImageFacts, noun: Noun): string {
   const vouched = [...facts.scans.map(describeScan), ...facts.attestations.filter(notScan).map(describeAttestation)];
   const relevant = noun === "signature" ? [...vouched, ...facts.refusals] : facts.refusals.filter(notSignature);
   const reasons = [...new Set(relevant.map(({ why }) => why))];
-  if (reasons.length === 0) return `no ${noun}`;
+  if (reasons.length === 0) return noun === "scan" ? "no scan" : `no ${noun} ${WHERE_LOOKED}`;
   const more = reasons.length > SEEN_NAMED ? ` and ${reasons.length - SEEN_NAMED} more` : "";
   const none = noun === "signature" && facts.refusals.some(({ seen }) => seen === "signature") ? "" : `, no ${noun}`;
   return `${reasons.slice(0, SEEN_NAMED).join("; ")}${more}${none}`;

@@ -27,6 +27,7 @@ import type { ImageEvidence, ScanResult } from "../../../core/policy/evidence.ts
 import type { Authority } from "../../../core/policy/images/image-policy-schema.ts";
 import {
   dawdle,
+  dropReferrers,
   type FaultyRegistry,
   floodReferrers,
   fromTimes,
@@ -159,7 +160,19 @@ describe("a signature counts", () => {
 });
 
 describe("a signature does not count", () => {
-  it("when there is none", async () => expect(await signers(await push())).toEqual(absent(/^no signature$/)));
+  it("when there is none, and the answer says where it was looked for", async () => {
+    const where = "among its referrers (by the API or the fallback tag) or under its .sig and .att tags";
+    expect(await signers(await push())).toEqual({ kind: "absent", why: `no signature ${where}` });
+  });
+
+  it("when the registry keeps quiet about it, and the answer says so no less", async () => {
+    const image = await push();
+    await signBundle(registry, image, release);
+    registry.inject(on(/referrers/, dropReferrers()));
+    expect(await signers(image)).toEqual(
+      absent(/^no signature among its referrers .* or under its \.sig and \.att tags$/),
+    );
+  });
 
   it("by a key the policy does not name", async () => {
     const image = await push();
