@@ -80,6 +80,10 @@ export const ADMISSION_ERRORS = {
     means: "the decision log ends before its own newest checkpoint: part of it was taken away",
     fix: "move the folder aside as evidence and start with an empty one; outrider audit verify says what is missing",
   },
+  AUDIT_IN_USE: {
+    means: "another process writes the decision log of this state folder",
+    fix: "give each replica a stateDir of its own, or wait until the other process has ended: its lock ends with it",
+  },
   AUDIT_UNWRITABLE: {
     means: "the decision could not be recorded, and the configuration says to refuse then (audit.whenUnwritable)",
     fix: "free disk space or mend the disk; the gate goes on by itself",

@@ -7,6 +7,8 @@ import { LOG_LINE_LIMIT_BYTES, type Position } from "./chain.ts";
 import type { CheckpointReason } from "./checkpoint.ts";
 import type { DecisionRecord } from "./decision-record.ts";
 import { LogChain } from "./log-chain.ts";
+import { filesOf } from "./log-files.ts";
+import { type LogLock, lockLog } from "./log-lock.ts";
 
 /** Bytes of lines that wait for the end of the event loop's turn; more are written at once. */
 export const BATCH_LIMIT_CHARS = 256 * 1024;
@@ -71,11 +73,17 @@ export interface DecisionLog extends Closable {
  * Opens a log and goes on where it ends. A last line cut by a crash is removed, and the next checkpoint says so.
  *
  * @param current  the file that is written: ".../decisions.log"; full files, key and head stand beside it
- * @throws {CodedError} AUDIT_KEY, AUDIT_CUT, or the system's error
+ * @throws {CodedError} AUDIT_IN_USE, AUDIT_KEY, AUDIT_CUT, or the system's error
  */
 export function openDecisionLog(current: string, options: DecisionLogOptions = LOG_DEFAULTS): DecisionLog {
   mkdirSync(dirname(current), { recursive: true, mode: 0o700 });
-  return new Writer(current, options);
+  const lock = lockLog(filesOf(current).lock);
+  try {
+    return new Writer(current, options, lock);
+  } catch (thrown) {
+    lock.release();
+    throw thrown;
+  }
 }
 
 /** Lines of one turn of the event loop. */
@@ -90,6 +98,7 @@ interface Batch {
 class Writer implements DecisionLog {
   readonly #options: DecisionLogOptions;
   readonly #chain: LogChain;
+  readonly #lock: LogLock;
   readonly #timer: NodeJS.Timeout;
   #batch: Batch | undefined;
   /** Answers wait for this one; with `sync: "checkpoint"` none does. */
@@ -104,8 +113,9 @@ class Writer implements DecisionLog {
   #unsaid = 0;
   #failure: Error | undefined;
 
-  constructor(current: string, options: DecisionLogOptions) {
+  constructor(current: string, options: DecisionLogOptions, lock: LogLock) {
     this.#options = options;
+    this.#lock = lock;
     this.#chain = new LogChain(current, options);
     const { cut } = this.#chain.file;
     this.#attempt(() => this.#chain.sign("opened", cut > 0 ? { cut } : {}));
@@ -137,6 +147,7 @@ class Writer implements DecisionLog {
     this.#attempt(() => this.#chain.end());
     this.#anchor();
     this.#chain.file.close();
+    this.#lock.release();
   }
 
   /** The batch of this turn. The first line of a file is a checkpoint, and what was lost is said before what follows. */
@@ -167,8 +178,9 @@ class Writer implements DecisionLog {
     this.#unsigned = due === undefined ? this.#unsigned + batch.records : 0;
     this.#unsaid = 0;
     this.#turned(undefined);
-    this.#settle(batch, head);
-    this.#rotateWhenFull();
+    if (this.#rotateWhenFull())
+      batch.done.resolve(); // which waited for the disk
+    else this.#settle(batch, head);
   }
 
   /** Nothing of the batch is in the file, so that the chain goes on from before it. */
@@ -231,14 +243,16 @@ class Writer implements DecisionLog {
     });
   }
 
-  #rotateWhenFull(): void {
+  /** @returns whether another file was begun */
+  #rotateWhenFull(): boolean {
     const { rotateBytes, rotateAgeMs, clock } = this.#options;
     const isFull = this.#chain.file.size >= rotateBytes || clock() - this.#chain.begunMs >= rotateAgeMs;
     const isIdle = this.#batch === undefined && this.#syncing === undefined && this.#heading === undefined;
-    if (!isFull || !isIdle || this.#failure !== undefined) return;
+    if (!isFull || !isIdle || this.#failure !== undefined) return false;
     this.#attempt(() => this.#chain.rotate());
     this.#unsigned = 0;
     this.#anchor();
+    return this.#failure === undefined;
   }
 
   /** Work between batches; what fails is said by status(). */

@@ -1,4 +1,14 @@
-import { closeSync, fdatasync, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fdatasync,
+  fdatasyncSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  writeSync,
+} from "node:fs";
 import { codedSystemError } from "../../core/base/errors.ts";
 import { LOG_LINE_LIMIT_BYTES, type Position, positionOf } from "./chain.ts";
 
@@ -85,9 +95,12 @@ const NEWLINE = 0x0a;
 const FIRST_LINE_LIMIT_BYTES = 1024;
 const FIRST_LINE = /^\{"seq":(\d+),"prev":"[0-9a-f]{64}","checkpoint":\{"at":"([^"]{1,40})"/;
 
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_RDWR } = constants;
+
+/** A link would take the log out of its folder, where nobody looks for it. */
 function openAt(path: string): number {
   try {
-    return openSync(path, "a+", 0o600);
+    return openSync(path, O_APPEND | O_CREAT | O_NOFOLLOW | O_RDWR, 0o600);
   } catch (thrown) {
     throw codedSystemError(thrown, path);
   }

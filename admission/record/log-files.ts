@@ -9,6 +9,8 @@ export interface LogFiles {
   readonly key: string;
   readonly pub: string;
   readonly head: string;
+  /** Locked by who writes. */
+  readonly lock: string;
 }
 
 /** A file that was full, by its first record. */
@@ -19,11 +21,12 @@ export interface Archive {
 
 const NUMBER_DIGITS = 16;
 const NUMBERED = /^\d{16}\.log$/;
+const NUMBER = /\.(\d{16})\.log$/;
 
 /** @param current  ".../decisions.log" */
 export function filesOf(current: string): LogFiles {
   const at = (extension: string) => join(dirname(current), `${nameOf(current)}.${extension}`);
-  return { current, key: at("key"), pub: at("pub"), head: at("head") };
+  return { current, key: at("key"), pub: at("pub"), head: at("head"), lock: at("lock") };
 }
 
 /** Where the current file goes when it is full: "decisions.0000000000000001.log". */
@@ -40,6 +43,12 @@ export function archivesOf(current: string): Archive[] {
     .filter((name) => name.startsWith(prefix) && NUMBERED.test(name.slice(prefix.length)))
     .map((name) => ({ file: join(folder, name), first: Number.parseInt(name.slice(prefix.length), 10) }))
     .toSorted((a, b) => a.first - b.first);
+}
+
+/** The first record of a full file, as its name says; `undefined` for any other file. */
+export function firstOf(file: string): number | undefined {
+  const [, number] = NUMBER.exec(file) ?? [];
+  return number === undefined ? undefined : Number.parseInt(number, 10);
 }
 
 function nameOf(current: string): string {

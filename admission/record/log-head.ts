@@ -35,7 +35,7 @@ export class LogHead {
     try {
       for (let line = this.#next; line !== undefined; line = this.#next) {
         this.#next = undefined;
-        await writeFile(temporary, line, { mode: 0o600 });
+        await writeFile(temporary, line, { mode: 0o600, flush: true });
         await rename(temporary, this.#file);
       }
     } catch {
@@ -46,8 +46,8 @@ export class LogHead {
   }
 }
 
-/** What a head file says; `undefined` when there is none, or nothing that can be read as one. */
-export function readHead(file: string): Position | undefined {
+/** What a head file says, whoever wrote it; `undefined` when there is none, or nothing that can be read as one. */
+function readHead(file: string): Position | undefined {
   try {
     return positionOf(readFileSync(file).subarray(0, -1));
   } catch {

@@ -2,8 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { BEFORE_ALL, followLine, type Position, previousOf } from "./chain.ts";
 import { type Checkpoint, type PublicKey, readCheckpoint, readPublicKey } from "./checkpoint.ts";
-import { archivesOf, filesOf } from "./log-files.ts";
-import { readHead } from "./log-head.ts";
+import { archivesOf, filesOf, firstOf } from "./log-files.ts";
 import { readLines } from "./read-lines.ts";
 
 /** The current file's name in the gate's state folder. */
@@ -61,15 +60,33 @@ export function verifyLog(path: string, options: VerifyOptions = {}): LogVerdict
   const key = readPublicKey(options.key ?? own.pub);
   const archives = isFolder ? archivesOf(current).map(({ file }) => file) : [];
   const files = [...archives, ...(existsSync(current) || archives.length === 0 ? [current] : [])];
-  const head = isFolder ? readHead(own.head) : undefined;
+  const head = isFolder ? signedHead(own.head, key) : undefined;
+  const kept = typeof head === "string" ? [options.expect] : [options.expect, head];
   const reading = new Reading(
     key,
-    [options.expect, head].filter((one) => one !== undefined),
+    kept.filter((one) => one !== undefined),
   );
   const inside = files.reduce<LogBreak | undefined>((found, file) => found ?? reading.file(file), undefined);
-  const broken = inside ?? reading.missing(isFolder);
+  const around = () => reading.missing(isFolder) ?? (typeof head === "string" ? headBreak(own.head, head) : undefined);
+  const broken = inside ?? around();
   const summary = reading.summary();
   return broken === undefined ? { holds: true, summary } : { holds: false, broken, summary };
+}
+
+/** @returns what the head file says, `undefined` when there is none, or why it says nothing */
+function signedHead(file: string, key: PublicKey): Position | string | undefined {
+  if (!existsSync(file)) return undefined;
+  const line = readLines(file).next().value;
+  if (line?.isWhole !== true) return "the head is no whole line";
+  const position = followLine(line.bytes, previousOf(line.bytes) ?? BEFORE_ALL);
+  if (typeof position === "string") return `the head is none: ${position}`;
+  const checkpoint = readCheckpoint(line.bytes, key);
+  if (checkpoint === undefined) return "the head is none: it is no checkpoint";
+  return typeof checkpoint === "string" ? `the head is none: ${checkpoint}` : position;
+}
+
+function headBreak(file: string, why: string): LogBreak {
+  return { file: basename(file), line: 1, seq: 0, why: `${why}; nothing shows where the log ended` };
 }
 
 class Reading {
@@ -115,6 +132,11 @@ class Reading {
     if (isFolder && this.#start.seq + 1 > from) {
       const why = `records ${from} to ${this.#start.seq} are missing, and the log did not remove them itself`;
       return { ...this.#first, seq: from, why };
+    }
+    const gone = this.#known.find(({ seq }) => seq <= this.#start.seq);
+    if (gone !== undefined) {
+      const why = `the log begins with record ${this.#start.seq + 1}, and record ${gone.seq} is known to have been written`;
+      return { ...this.#first, seq: gone.seq, why };
     }
     const beyond = this.#known.find(({ seq }) => seq > end.seq);
     if (beyond === undefined) return undefined;
@@ -167,6 +189,11 @@ class Reading {
   }
 
   #broken(why: string): LogBreak {
-    return { ...this.#place, seq: (this.#position ?? this.#start).seq + 1, why };
+    return { ...this.#place, seq: this.#position === undefined ? this.#begins() : this.#position.seq + 1, why };
+  }
+
+  /** Number of the first record, whose own word for it cannot be trusted where it does not hold. */
+  #begins(): number {
+    return firstOf(this.#place.file) ?? (this.#start.hash === BEFORE_ALL.hash ? 1 : this.#start.seq + 1);
   }
 }

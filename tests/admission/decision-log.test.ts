@@ -1,14 +1,19 @@
+import { spawn } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
 import {
   appendFileSync,
   copyFileSync,
   cpSync,
+  existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,6 +26,7 @@ import type { DecisionRecord } from "../../admission/record/decision-record.ts";
 import { LogFile } from "../../admission/record/log-file.ts";
 import { type LogBreak, verifyLog } from "../../admission/record/verify-log.ts";
 
+const WRITER = "../../admission/record/decision-log.ts";
 const root = mkdtempSync(join(tmpdir(), "outrider-log-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
@@ -109,6 +115,27 @@ describe("the decision log", () => {
     expect(verifyLog(folder)).toMatchObject({ holds: true, summary: { records: 50 } });
   });
 
+  it("begins another file under a load that never ends, too", async () => {
+    const folder = newFolder();
+    const options = { ...LOG_DEFAULTS, ...SMALL, sync: "write" } as const;
+    const log = openDecisionLog(join(folder, "decisions.log"), options);
+    const writer = async (from: number) => {
+      for (const name of names(20, from)) await log.append(record(name));
+    };
+    await Promise.all([writer(1), writer(100), writer(200)]);
+    expect(filesIn(folder).length).toBeGreaterThan(3);
+    await log.close();
+    expect(verifyLog(folder)).toMatchObject({ holds: true, summary: { records: 60 } });
+  });
+
+  it("follows no link", async () => {
+    const [folder, elsewhere] = [newFolder(), join(root, "elsewhere")];
+    mkdirSync(folder);
+    symlinkSync(elsewhere, join(folder, "decisions.log"));
+    expect(() => openDecisionLog(join(folder, "decisions.log"))).toThrow("decisions.log");
+    expect(existsSync(elsewhere)).toBe(false);
+  });
+
   it("signs a checkpoint after so many records, and after so long", async () => {
     const folder = newFolder();
     const every = { checkpointEvery: { records: 5, ms: 40 } };
@@ -192,6 +219,38 @@ describe("after a crash", () => {
   });
 });
 
+describe("two that would write one log", () => {
+  it("are not: the second is told, and the first writes on", async () => {
+    const folder = newFolder();
+    const file = join(folder, "decisions.log");
+    const log = openDecisionLog(file);
+    expect(() => openDecisionLog(file)).toThrow(expect.objectContaining({ code: "AUDIT_IN_USE" }));
+    await log.append(record("Pod shop/one"));
+    await log.close();
+    await write(folder, names(1));
+    expect(verifyLog(folder)).toMatchObject({ holds: true, summary: { records: 2 } });
+  });
+
+  it("need nobody's hands when the first was killed", async () => {
+    const folder = newFolder();
+    const [file, module] = [join(folder, "decisions.log"), join(import.meta.dirname, WRITER)];
+    const program = `
+      const { openDecisionLog } = await import(${JSON.stringify(module)});
+      const log = openDecisionLog(${JSON.stringify(file)});
+      await log.append(${JSON.stringify(record("Pod shop/answered"))});
+      process.stdout.write("answered");
+      setInterval(() => {}, 1000);
+    `;
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", program]);
+    await once(child.stdout, "data");
+    expect(() => openDecisionLog(file)).toThrow(expect.objectContaining({ code: "AUDIT_IN_USE" }));
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    await write(folder, names(1));
+    expect(verifyLog(folder)).toMatchObject({ holds: true, summary: { records: 2 } });
+  });
+});
+
 describe("while the disk is full", () => {
   it("records are lost, counted, and said in the log once it can be written", async () => {
     const folder = newFolder();
@@ -254,6 +313,11 @@ describe("a log that was changed breaks at the record that was", () => {
       }),
       { numRuns: 150 },
     );
+  });
+
+  it("and a record's own number is not believed where it does not hold", () => {
+    const content = Buffer.from(bytes[0]?.toString("latin1").replace('"seq":1,', '"seq":7,') ?? "", "latin1");
+    check(0, 7, content);
   });
 
   it("whichever byte is gone", () => {
@@ -406,6 +470,28 @@ describe("whoever writes every hash anew", () => {
       holds: false,
       broken: { seq: kept.seq },
     });
+  });
+});
+
+describe("a line that somebody kept", () => {
+  it("must be there: a log that begins after it does not hold, whoever signed it", async () => {
+    const folder = newFolder();
+    await write(folder, names(40), { ...SMALL, keep: 2 });
+    const { first } = verifyLog(folder).summary;
+    const expected = { seq: first - 1, hash: "0".repeat(64) };
+    expect(verifyLog(folder, { expect: expected })).toMatchObject({
+      holds: false,
+      broken: { line: 1, seq: first - 1, why: expect.stringContaining(`begins with record ${first}`) },
+    });
+  });
+
+  it("cannot be read from a damaged head, which is no reason to look away", () => {
+    const folder = copyOf(whole);
+    const head = readFileSync(join(folder, "decisions.head"), "utf8");
+    for (const damaged of ["", head.slice(0, 90), `x${head}`, head.replace(/\d/, "9")]) {
+      writeFileSync(join(folder, "decisions.head"), damaged);
+      expect(brokenAt(folder)).toMatchObject({ file: "decisions.head", line: 1 });
+    }
   });
 });
 
