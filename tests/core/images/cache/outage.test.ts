@@ -1,6 +1,11 @@
 import { describe, expect, it } from "@jest/globals";
 import { HOUR_MS } from "../../../../core/base/clock.ts";
-import { JOIN_LIMIT_MS, LOOK_UPS_LIMIT, singleFlight } from "../../../../core/images/cache/single-flight.ts";
+import {
+  JOIN_LIMIT_MS,
+  LOOK_UPS_LIMIT,
+  LOOK_UPS_PER_REGISTRY,
+  singleFlight,
+} from "../../../../core/images/cache/single-flight.ts";
 import {
   createEvidenceCache,
   type ImageFacts,
@@ -93,8 +98,22 @@ describe("what counts for a time only", () => {
 describe("look-ups under way", () => {
   it("are bounded, and who comes after is refused", async () => {
     const flights = singleFlight<void>();
-    for (let n = 0; n < LOOK_UPS_LIMIT; n++) void flights.run(`key-${n}`, () => new Promise(() => {}));
-    await expect(flights.run("one more", async () => {})).rejects.toMatchObject({ code: "EVIDENCE_BUSY" });
+    const hang = () => new Promise<void>(() => {});
+    for (let n = 0; n < LOOK_UPS_LIMIT; n++) void flights.run(`h${n}.example/shop`, hang);
+    await expect(flights.run("one.example/more", async () => {})).rejects.toMatchObject({ code: "EVIDENCE_BUSY" });
+  });
+
+  it("at one registry that hangs leave room for those at others", async () => {
+    const flights = singleFlight<void>();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const held = Array.from({ length: LOOK_UPS_PER_REGISTRY }, (_, n) =>
+      flights.run(`one.example/${n}`, () => promise),
+    );
+    await expect(flights.run("one.example/more", async () => {})).rejects.toMatchObject({ code: "EVIDENCE_BUSY" });
+    await flights.run("other.example/shop", async () => {});
+    resolve();
+    await Promise.all(held);
+    await flights.run("one.example/more", async () => {});
   });
 
   it("that hang hold nobody up who comes later", async () => {
