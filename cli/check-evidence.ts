@@ -82,7 +82,7 @@ function attestationText({ signer, predicateType, identity, ...times }: Attestat
 
 function timeTexts({ signedAtMs, validUntilMs }: Pick<Signature, "signedAtMs" | "validUntilMs">): string[] {
   return [
-    ...(signedAtMs === undefined ? [] : [`made at ${atTime(signedAtMs)}`]),
+    ...(signedAtMs === undefined ? [] : [`not made before ${atTime(signedAtMs)}`]),
     ...(validUntilMs === undefined ? [] : [`counts until ${atTime(validUntilMs)}`]),
   ];
 }
