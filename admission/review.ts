@@ -69,10 +69,7 @@ export function parseReview(body: string): ReviewRequest {
     namespace: optionalText(request["namespace"], "request.namespace"),
     name: optionalText(request["name"], "request.name"),
     operation,
-    username: optionalText(
-      objectOf(request["userInfo"] ?? {}, "request.userInfo")["username"],
-      "request.userInfo.username",
-    ),
+    username: usernameOf(objectOf(request["userInfo"] ?? {}, "request.userInfo")),
     dryRun: request["dryRun"] === true,
     ...optionalObject("object", request["object"]),
     ...optionalObject("oldObject", request["oldObject"]),
@@ -138,8 +135,17 @@ function optionalObject<K extends string>(key: K, value: unknown): { readonly [P
   return { [key]: objectOf(value, `request.${key}`) } as { readonly [P in K]?: JsonObject };
 }
 
+/** Names have limits in Kubernetes; the author's own has none, and who has a long one is judged like others. */
+function usernameOf({ username }: JsonObject): string {
+  const shown = typeof username === "string" ? username.slice(0, TEXT_LIMIT_CHARS) : username;
+  return optionalText(shown, "request.userInfo.username");
+}
+
+/** Longest name that is read, in characters. */
+const TEXT_LIMIT_CHARS = 512;
+
 function textOf(value: unknown, path: string): string {
-  if (typeof value === "string" && value !== "" && value.length <= 512) return value;
+  if (typeof value === "string" && value !== "" && value.length <= TEXT_LIMIT_CHARS) return value;
   throw malformed(path, "a text", value);
 }
 

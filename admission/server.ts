@@ -9,13 +9,11 @@ import { MINUTE_MS } from "../core/base/clock.ts";
 import { CodedError, codedSystemError } from "../core/base/errors.ts";
 import type { HostPort } from "../core/base/host-port.ts";
 import type { Closable } from "../core/base/lifecycle.ts";
-import { plainText } from "./answer/plain-text.ts";
-import { ADMISSION_ERRORS } from "./errors.ts";
 import { type BodyBudget, inTime, type ReviewBody, readReviewBody } from "./https/body.ts";
 import { type CallerCheck, type Callers, callerCheck } from "./https/callers.ts";
 import { deadlineOf } from "./https/deadline.ts";
 import type { Answer } from "./https/doors.ts";
-import { send, sendError, sendUnread } from "./https/reply.ts";
+import { send, sendError, sendNoDoor, sendUnread } from "./https/reply.ts";
 import type { ServingCertificate } from "./https/tls.ts";
 import { answerUnreadable } from "./https/unreadable.ts";
 import type { AdmissionMetrics, Door } from "./record/observe.ts";
@@ -65,6 +63,7 @@ export async function startReviewServer(options: ReviewServerOptions): Promise<R
     forceCloseConnections: "idle",
     return503OnClosing: false,
     clientErrorHandler: answerUnreadable,
+    frameworkErrors: (_error, { method, url }, reply) => void sendNoDoor(reply, method, url),
     serverFactory: (handler) => {
       const timeouts = { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: MINUTE_MS };
       https = createServer({ ...timeouts, ...tlsOptions(options.certificate), ...callers.tls }, handler);
@@ -81,10 +80,7 @@ export async function startReviewServer(options: ReviewServerOptions): Promise<R
     done(null, payload),
   );
   app.setErrorHandler((error, _request, reply) => sendError(reply, error));
-  app.setNotFoundHandler(({ method, url }, reply) => {
-    const message = `review: found ${method} ${plainText(url)}, expected POST /validate or POST /mutate`;
-    return sendError(reply, new CodedError("REVIEW_NO_DOOR", message, ADMISSION_ERRORS.REVIEW_NO_DOOR.fix));
-  });
+  app.setNotFoundHandler(({ method, url }, reply) => sendNoDoor(reply, method, url));
   for (const door of ["validate", "mutate"] as const) {
     app.post(`/${door}`, (request, reply) =>
       handleReview(door, request, reply, { ...options, caller: callers }, reviews),

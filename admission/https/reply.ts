@@ -1,5 +1,6 @@
 import type { FastifyReply } from "fastify";
 import { asError, CodedError } from "../../core/base/errors.ts";
+import { plainText } from "../answer/plain-text.ts";
 import { refusalResponse } from "../answer/respond.ts";
 import { ADMISSION_ERRORS } from "../errors.ts";
 import { findUid, type ReviewResponse, renderReview } from "../review.ts";
@@ -38,4 +39,10 @@ export function sendError(reply: FastifyReply, thrown: unknown): FastifyReply {
   return reply
     .code(STATUS[code] ?? 500)
     .send({ code: thrown instanceof CodedError ? code : "REVIEW_MALFORMED", message: asError(thrown).message, fix });
+}
+
+/** Also for a path that is none. */
+export function sendNoDoor(reply: FastifyReply, method: string, url: string): FastifyReply {
+  const message = `review: found ${method} ${plainText(url)}, expected POST /validate or POST /mutate`;
+  return sendError(reply, new CodedError("REVIEW_NO_DOOR", message, ADMISSION_ERRORS.REVIEW_NO_DOOR.fix));
 }

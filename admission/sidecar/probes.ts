@@ -139,8 +139,13 @@ function handlerOf(owner: JsonObject, isHook: boolean): { name: string; value: J
 
 /** A port by number or by the name one of the container's own ports has, as the kubelet finds it. */
 function portOf(port: unknown, container: JsonObject): number | undefined {
-  const number = typeof port === "string" ? (namedPort(port, container) ?? Number(port)) : port;
+  const number = typeof port === "string" ? (namedPort(port, container) ?? decimal(port)) : port;
   return Number.isInteger(number) && Number(number) >= 1 && Number(number) <= 65_535 ? Number(number) : undefined;
+}
+
+/** JavaScript would read "0x50" and "1e3", too. */
+function decimal(text: string): number | undefined {
+  return /^\d{1,5}$/.test(text) ? Number(text) : undefined;
 }
 
 function namedPort(name: string, container: JsonObject): unknown {

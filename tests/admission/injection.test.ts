@@ -112,6 +112,7 @@ describe("a probe stays as it is", () => {
     ["when it runs a command", { livenessProbe: { exec: { command: ["true"] } } }],
     ["when it names a host of its own", { livenessProbe: { httpGet: { host: "10.0.0.9", port: 80 } } }],
     ["when its port has no such name, as the kubelet will say", { livenessProbe: { tcpSocket: { port: "nope" } } }],
+    ["when its port is a number to JavaScript alone", { livenessProbe: { tcpSocket: { port: "0x50" } } }],
     ["when it has two handlers, which no API server takes", { livenessProbe: { ...HTTP, exec: { command: [] } } }],
     ["when it is a hook that runs a command or sleeps", { lifecycle: { preStop: { sleep: { seconds: 3 } } } }],
     [

@@ -94,6 +94,13 @@ describe("a review that is none is answered with 400 and the reason, never with 
   });
 });
 
+describe("a review of somebody with a long name", () => {
+  it("is judged like any other's, so that what it asks cannot pass unread", async () => {
+    const body = review({ userInfo: { username: "u".repeat(5000) } });
+    expect((await webhook.post("/validate", JSON.stringify(body))).status).toBe(200);
+  });
+});
+
 describe("a review larger than the gate reads", () => {
   it("is refused by its uid with the reason, so that no webhook that ignores failures lets it through", async () => {
     const padding = "x".repeat(REVIEW_LIMIT_BYTES);
@@ -212,6 +219,12 @@ describe("the listener", () => {
 
   it("and nothing older", async () => {
     await expect(dial({ maxVersion: "TLSv1.2" })).rejects.toThrow(/version|handshake/i);
+  });
+
+  it.each(["/%zz", "/elsewhere"])("answers at %s with a code and what to do", async (path) => {
+    const { status, json } = await webhook.post(path, "{}");
+    expect(status).toBe(404);
+    expect(json).toEqual({ code: "REVIEW_NO_DOOR", message: expect.any(String), fix: expect.any(String) });
   });
 
   it("serves a certificate for the names in its configuration", async () => {

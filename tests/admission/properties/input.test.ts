@@ -210,6 +210,7 @@ describe("however it is sent", () => {
     "//",
     "/../validate",
     "%2f",
+    "%zz",
   ])("to %s", async (more) => {
     for (const path of DOORS) expectAnswered(await caller.call({ path: `${path}${more}`, body: body() }));
   });
