@@ -25,15 +25,22 @@ const timestamp = z.object({ SignedRFC3161Timestamp: base64 });
 
 /** A simple-signing payload and its signature, as cosign's old form keeps them. @throws {CodedError} EVIDENCE_MALFORMED */
 export function openSimple({ bytes, signature, material }: Extract<Artifact, { kind: "simple" }>): SignedMaterial {
-  const signed = Buffer.from(signature, "base64");
+  const mark = readSignature(signature);
   return {
     form: "cosign-simple",
     payload: bytes,
     signed: bytes,
-    signatures: [signed],
-    stamped: signed,
+    signatures: [mark],
+    stamped: mark,
     ...openMaterial(material),
   };
+}
+
+/** Line breaks are let pass, as cosign does; any other character is not, which a lenient reader would leave out. */
+function readSignature(text: string): Buffer {
+  const { data } = base64.safeParse(text.replaceAll(/[\r\n]/g, ""));
+  if (data === undefined) throw malformed("its signature is not base64");
+  return data;
 }
 
 /** An envelope of a `.att` tag. Its timestamp is over the whole envelope, as cosign has it. @throws {CodedError} EVIDENCE_MALFORMED */

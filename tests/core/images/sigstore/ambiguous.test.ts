@@ -75,6 +75,24 @@ describe("what was signed is refused when readers could differ about it", () => 
   });
 });
 
+describe("a signature in the old form", () => {
+  const { bytes, signature } = simple(CLAIM) as Extract<Artifact, { kind: "simple" }>;
+  const written = (text: string) => byKey({ kind: "simple", bytes, signature: text });
+
+  it("may be broken into lines, and holds nothing but base64", async () => {
+    const lines = signature.replace(/.{64}/, "$&\n");
+    expect(await written(lines)).toMatchObject([{ kind: "signature" }]);
+    for (const odd of [
+      `!${signature}`,
+      ` ${signature}`,
+
+      `${signature}====`,
+      `${signature}#`,
+    ])
+      expect(await written(odd)).toMatchObject([{ kind: "refused", why: expect.stringContaining("not base64") }]);
+  });
+});
+
 describe("a name with a mark before it is another name", () => {
   const alice = "alice!acme.test";
   const names = (subject: string) => [
