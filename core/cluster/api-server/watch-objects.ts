@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import { MINUTE_MS, SECOND_MS } from "../../base/clock.ts";
+import { MINUTE_MS } from "../../base/clock.ts";
 import { asError, CodedError } from "../../base/errors.ts";
 import type { Closable } from "../../base/lifecycle.ts";
+import type { ClusterCode } from "../errors.ts";
 import { tooLarge } from "./answers.ts";
 import type { ApiList, ApiObject, ApiServer, WatchEvent } from "./api-server.ts";
+import { createPace } from "./pace.ts";
 
 /** Objects of one page of a list. */
 export const PAGE_OBJECTS = 500;
@@ -12,9 +14,6 @@ export const PAGE_OBJECTS = 500;
 export const RELIST_MS = 10 * MINUTE_MS;
 /** The server ends a watch after this long, and it goes on from where it was. */
 const WATCH_SECONDS = 240;
-/** Wait after a failure: doubled each time, up to the longest. */
-export const FIRST_RETRY_MS = 500;
-export const LONGEST_RETRY_MS = 30 * SECOND_MS;
 
 export interface WatchObjectsOptions<T> {
   /** The list: "/api/v1/namespaces". A query may select by label or field. */
@@ -48,18 +47,23 @@ export function watchObjects<T>(api: ApiServer, options: WatchObjectsOptions<T>)
   const { onChange, onError, relistMs = RELIST_MS } = options;
   const stop = new AbortController();
   let objects: Map<string, T> = new Map();
-  let [synced, version, failures] = [false, "", 0];
+  let [synced, version] = [false, ""];
   let failure: Error | undefined;
-  const succeeded = () => {
-    failures = 0;
+  const pace = createPace();
+  const answered = () => {
     failure = undefined;
   };
+  const opened = () => {
+    pace.opened();
+    answered();
+  };
+  const pause = (waitMs: number) => sleep(waitMs, undefined, { signal: stop.signal }).catch(() => {});
   const relist = async () => {
     const listed = await listAll(api, options, stop.signal);
     const changed = !synced || !isDeepStrictEqual(listed.objects, objects);
     ({ objects, version } = listed);
     synced = true;
-    succeeded();
+    answered();
     if (changed) onChange?.(objects);
   };
   const apply = ({ type, object }: WatchEvent) => {
@@ -70,7 +74,8 @@ export function watchObjects<T>(api: ApiServer, options: WatchObjectsOptions<T>)
     const untilMs = performance.now() + relistMs;
     while (!stop.signal.aborted && performance.now() < untilMs) {
       const seconds = Math.max(1, Math.min(WATCH_SECONDS, Math.round((untilMs - performance.now()) / 1000)));
-      await api.watch(watchPath(options.path, version, seconds), apply, stop.signal, succeeded);
+      await api.watch(watchPath(options.path, version, seconds), apply, stop.signal, opened);
+      await pause(pace.next());
     }
   };
   const failed = (thrown: unknown) => {
@@ -85,10 +90,9 @@ export function watchObjects<T>(api: ApiServer, options: WatchObjectsOptions<T>)
         await follow();
       } catch (thrown) {
         if (stop.signal.aborted) return;
-        if (thrown instanceof CodedError && thrown.code === "API_LIST_EXPIRED" && failures++ === 0) continue;
-        failed(thrown);
-        const waitMs = isTooLarge(thrown) ? relistMs : retryMs(failures++);
-        await sleep(waitMs, undefined, { signal: stop.signal }).catch(() => {});
+        if (!hasCode(thrown, "API_LIST_EXPIRED")) failed(thrown);
+        // a list that is too long will be so in a second, too, and reading it costs the server most
+        await pause(hasCode(thrown, "API_TOO_LARGE") ? relistMs : pace.next());
       }
     }
   };
@@ -96,15 +100,8 @@ export function watchObjects<T>(api: ApiServer, options: WatchObjectsOptions<T>)
   return { current: () => objects, isSynced: () => synced, lastError: () => failure, close: () => stop.abort() };
 }
 
-/** A list that is too long will be so in a second, too, and reading it costs the server most. */
-function isTooLarge(thrown: unknown): boolean {
-  return thrown instanceof CodedError && thrown.code === "API_TOO_LARGE";
-}
-
-/** Between half and all of the doubled wait, so that replicas that lost the server together do not return together. */
-function retryMs(failures: number): number {
-  const full = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures, 10));
-  return full * (0.5 + Math.random() / 2);
+function hasCode(thrown: unknown, code: ClusterCode): boolean {
+  return thrown instanceof CodedError && thrown.code === code;
 }
 
 async function listAll<T>(api: ApiServer, { path, limit, take }: WatchObjectsOptions<T>, signal: AbortSignal) {

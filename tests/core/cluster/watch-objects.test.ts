@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from "@jest/globals";
+import { refusalOf } from "../../../core/cluster/api-server/answers.ts";
 import type { ApiObject } from "../../../core/cluster/api-server/api-server.ts";
+import { FIRST_RETRY_MS } from "../../../core/cluster/api-server/pace.ts";
 import {
-  FIRST_RETRY_MS,
   type ObjectWatch,
   PAGE_OBJECTS,
   type WatchObjectsOptions,
@@ -136,5 +137,35 @@ describe("objects of an API server", () => {
     await new Promise((resolve) => setTimeout(resolve, 40));
     api.endWatches();
     await until(() => lists() >= 2);
+  });
+
+  it.each([
+    ["ends each watch at once", async () => {}],
+    [
+      "forgets at once where they were",
+      async () => {
+        throw refusalOf("watch", 410, { message: "too old resource version" });
+      },
+    ],
+    [
+      "sends what is no event",
+      async () => {
+        throw new SyntaxError("Unexpected token");
+      },
+    ],
+  ])("are not asked for without end by a server that %s", async (_, ending) => {
+    const fake = fakeApiServer();
+    api = {
+      ...fake,
+      watch: async (path, __, ___, opened) => {
+        await fake.ask({ path });
+        opened?.();
+        await ending();
+      },
+    };
+    begin();
+    await until(() => watch.isSynced());
+    await new Promise((resolve) => setTimeout(resolve, FIRST_RETRY_MS));
+    expect(fake.asked.length).toBeLessThan(8);
   });
 });
