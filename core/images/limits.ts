@@ -36,6 +36,9 @@ export const REQUEST_DEADLINE_MS = 10_000;
 export const COLLECT_DEADLINE_MS = 30_000;
 /** Connections to one registry at a time: as many as requests can be configured, which are what is limited. */
 export const CONNECTIONS_PER_REGISTRY = 256;
+/** Longest wait for one answer of a name server, in milliseconds, and how often one is asked. */
+export const DNS_TRY_MS = 2000;
+export const DNS_TRIES = 2;
 /** Longest a connection is kept open unused, in milliseconds, whatever its registry asks for; there are many registries. */
 export const IDLE_CONNECTION_MS = 10_000;
 /** Requests for one image at a time. */

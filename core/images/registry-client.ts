@@ -4,7 +4,6 @@ import { isDigest } from "./digest.ts";
 import { ARTIFACTS_PER_IMAGE } from "./limits.ts";
 import type { Descriptor, Listing, Manifest } from "./manifest.ts";
 import { formatRepository, type Repository } from "./reference.ts";
-import type { Resolver } from "./registry/address-guard.ts";
 import { createRegistryAuth } from "./registry/auth.ts";
 import type { HelperOptions } from "./registry/credentials/helper.ts";
 import { createKeyring, joinKeyrings, type Keyring, parseServer } from "./registry/credentials/keyring.ts";
@@ -13,6 +12,7 @@ import { createRegistryHttp } from "./registry/http.ts";
 import { refuseAmbiguous } from "./registry/image-manifest.ts";
 import { evidenceFrom, type MirrorParts, manifestByDigest, manifestByTag } from "./registry/mirrors.ts";
 import { fetchBlob, fetchFallback, fetchManifest, fetchReferrers, type OriginParts } from "./registry/origin.ts";
+import type { Resolver } from "./registry/resolvers.ts";
 import type { TagHistory } from "./registry/tag-history.ts";
 import { createTraffic, type Sleep, type TrafficStats } from "./registry/traffic/traffic.ts";
 import { createSocketTransport, type Transport } from "./registry/transport.ts";
@@ -31,7 +31,7 @@ export interface RegistryClientOptions {
   readonly sleep?: Sleep;
   /** Sockets when left out. */
   readonly transport?: Transport;
-  /** Names to addresses, for sockets; the system's resolver when left out. */
+  /** Names to addresses, for sockets: see SocketOptions. */
   readonly resolve?: Resolver;
 }
 

@@ -1,22 +1,8 @@
-import { lookup } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
 import { CodedError } from "../../base/errors.ts";
 import { IMAGES_ERRORS } from "../errors.ts";
 import { reachOf } from "./reserved-addresses.ts";
-
-/** One address of a name. */
-export interface Address {
-  readonly address: string;
-  readonly family: number;
-}
-
-/** All addresses of a name; rejects with the resolver's own error. */
-export type Resolver = (hostname: string) => Promise<readonly Address[]>;
-
-export const systemResolver: Resolver = (hostname) =>
-  new Promise((resolve, reject) => {
-    lookup(hostname, { all: true }, (error, addresses) => (error === null ? resolve(addresses) : reject(error)));
-  });
+import { nameServerResolver, type Resolver, systemResolver } from "./resolvers.ts";
 
 /**
  * Who is being connected to. A pod's author chooses the reference, so an unguarded client would ask this machine's own
@@ -34,14 +20,16 @@ export interface AddressGuard {
   checkPeer(hostname: string, address: string | undefined): void;
 }
 
-export function guardAddresses(acquaintance: Acquaintance, resolve: Resolver = systemResolver): AddressGuard {
+/** @param resolve  of every host; when left out, the system's for configured hosts, and name servers for the others */
+export function guardAddresses(acquaintance: Acquaintance, resolve?: Resolver): AddressGuard {
+  const addressesOf = resolve ?? (acquaintance === "configured" ? systemResolver : nameServerResolver());
   const refused = (address: string) => {
     const reach = reachOf(address);
     return acquaintance === "configured" ? reach === "never" : reach !== "public";
   };
   return {
     lookup: (hostname, options, callback) => {
-      resolve(hostname).then(
+      addressesOf(hostname).then(
         (addresses) => {
           const bad = addresses.find(({ address }) => refused(address));
           const [first] = addresses;

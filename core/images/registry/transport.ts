@@ -1,8 +1,9 @@
 import { Agent, buildConnector, type Dispatcher, request } from "undici";
 import { asError } from "../../base/errors.ts";
 import { CONNECTIONS_PER_REGISTRY, HEADERS_LIMIT_BYTES, IDLE_CONNECTION_MS, REQUEST_DEADLINE_MS } from "../limits.ts";
-import { type AddressGuard, guardAddresses, type Resolver, systemResolver } from "./address-guard.ts";
+import { type AddressGuard, guardAddresses } from "./address-guard.ts";
 import type { RegistryHosts } from "./hosts.ts";
+import type { Resolver } from "./resolvers.ts";
 
 /** One exchange with one host; redirects, limits and statuses are the caller's. */
 export interface Exchange {
@@ -40,14 +41,14 @@ export interface SocketOptions {
   readonly requestDeadlineMs?: number;
   /** Longest a connection is kept open unused, in milliseconds. */
   readonly idleConnectionMs?: number;
-  /** Names to addresses. */
+  /** Names to addresses; when left out, the system's resolver for configured hosts and name servers for the others. */
   readonly resolve?: Resolver;
 }
 
 /** Connections over undici, kept open between requests; those to hosts that are not configured reach public addresses only. */
 export function createSocketTransport(hosts: RegistryHosts, options: SocketOptions = {}): Transport {
   const { requestDeadlineMs = REQUEST_DEADLINE_MS, idleConnectionMs = IDLE_CONNECTION_MS } = options;
-  const { resolve = systemResolver } = options;
+  const { resolve } = options;
   const agent = (guard: AddressGuard) =>
     new Agent({
       connections: CONNECTIONS_PER_REGISTRY,

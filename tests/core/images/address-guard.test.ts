@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { type PushedImage, pushImage } from "../../../cli/demo/registry/registry.ts";
 import { parseReference } from "../../../core/images/reference.ts";
-import type { Resolver } from "../../../core/images/registry/address-guard.ts";
 import { reachOf } from "../../../core/images/registry/reserved-addresses.ts";
+import type { Resolver } from "../../../core/images/registry/resolvers.ts";
 import { createRegistryClient } from "../../../core/images/registry-client.ts";
 import { type FaultyRegistry, startFaultyRegistry } from "../../support/registry-of-faults.ts";
 
