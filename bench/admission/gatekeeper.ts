@@ -118,7 +118,7 @@ async function startWebhook(path: string, folder: string, { kubeconfig }: Cluste
     "--shutdown-delay=0",
   ];
   const env = { KUBECONFIG: kubeconfig, POD_NAME: OWN_POD, POD_NAMESPACE: "gatekeeper-system" };
-  const measured = await startMeasured(path, flags, /./, { env });
+  const measured = await startMeasured(path, flags, /./, env);
   return { host, measured };
 }
 

@@ -96,7 +96,6 @@ async function startGate(registryHost: string, spec: object, more: readonly obje
     process.execPath,
     [join(ROOT, "dist/outrider.js"), "admission", "--config", join(folder, "admission.yaml")],
     /https:\/\/([\d.]+):(\d+)/,
-    { cwd: folder },
   );
   const [, host = "", port = ""] = gate.said;
   const ca = readFileSync(join(folder, "ca.pem"), "utf8");
