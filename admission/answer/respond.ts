@@ -5,13 +5,14 @@ import { admissionOf, type Verdict } from "../judge.ts";
 import type { PatchOperation } from "../pin.ts";
 import type { ReviewRequest, ReviewResponse } from "../review.ts";
 import { NO_RULES } from "../rules.ts";
+import { violationsOf } from "./outcome.ts";
 import { plainText } from "./plain-text.ts";
 import { evidenceLines, headLine, renderVerdict, warningLines } from "./render.ts";
 
 /** Most warnings of one answer, and the longest, in characters. @see k8s.io/api/admission/v1 AdmissionResponse.Warnings */
 export const WARNINGS_LIMIT = 32;
 export const WARNING_LIMIT_CHARS = 250;
-/** Longest list of grounds in an audit annotation, in characters. */
+/** Longest list of grounds or violations in an audit annotation, in characters. */
 export const GROUNDS_LIMIT_CHARS = 4096;
 /** Most audit annotations of one answer. */
 export const AUDIT_ANNOTATIONS_LIMIT = 64;
@@ -71,8 +72,17 @@ function refusalStatus(message: string): NonNullable<ReviewResponse["status"]> {
 }
 
 function auditAnnotations(verdict: Verdict): Record<string, string> {
-  const lines = evidenceLines(verdict).slice(0, AUDIT_ANNOTATIONS_LIMIT - 2);
-  return Object.fromEntries([["verdict", headLine(verdict)], ...lines.map((line, index) => [`image-${index}`, line])]);
+  const lines = evidenceLines(verdict).slice(0, AUDIT_ANNOTATIONS_LIMIT - 3);
+  const images = lines.map((line, index) => [`image-${index}`, line]);
+  return Object.fromEntries([["verdict", headLine(verdict)], ...violationsAnnotation(verdict), ...images]);
+}
+
+/** Above all what a policy in the mode audit found, which nobody else is told. */
+function violationsAnnotation(verdict: Verdict): [string, string][] {
+  const found = violationsOf(verdict).map(
+    ({ part, violation: { code, path } }) => `${code} at ${path} (${part.rule}, ${part.mode})`,
+  );
+  return found.length === 0 ? [] : [["violations", found.join("; ").slice(0, GROUNDS_LIMIT_CHARS)]];
 }
 
 function patchOf(operations: readonly PatchOperation[]): Pick<ReviewResponse, "patchType" | "patch"> {

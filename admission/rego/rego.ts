@@ -15,6 +15,8 @@ export const REGO_START_DEADLINE_MS = 10_000;
 /** Memory one module may take: 1024 pages of 64 KiB are 64 MiB; the thread's own heap beside it, in MiB. */
 export const REGO_MEMORY_PAGES = 1024;
 export const REGO_HEAP_MIB = 64;
+/** Most values that a rule is shown; each takes microseconds of the one thread, which other reviews wait for. */
+export const REGO_VALUES_LIMIT = 50_000;
 /** Runs waiting for the thread; more are refused. */
 export const REGO_QUEUE_LIMIT = 256;
 
@@ -67,6 +69,7 @@ export function createRego(options: RegoOptions = {}): RegoRunner & Closable {
           `found no such rule, expected one of ${Object.keys(rules).join(", ")}`,
         );
       }
+      if (holdsMoreThan(REGO_VALUES_LIMIT, input)) throw tooLarge(library);
       if (waiting >= REGO_QUEUE_LIMIT)
         throw regoError("REGO_TIMEOUT", library, `found ${waiting} runs waiting already, expected fewer`);
       waiting++;
@@ -177,6 +180,30 @@ function libraryFile(): string {
     (place) => new URL(place, import.meta.url),
   );
   return fileURLToPath(places.find((place) => existsSync(place)) ?? (places[0] as URL));
+}
+
+/** Without recursion, and no further than the limit. */
+function holdsMoreThan(limit: number, input: object): boolean {
+  const waiting: unknown[] = [input];
+  let seen = 0;
+  while (waiting.length > 0) {
+    const next = waiting.pop();
+    if (typeof next !== "object" || next === null) continue;
+    const values = Object.values(next);
+    seen += values.length;
+    if (seen > limit) return true;
+    waiting.push(...values);
+  }
+  return false;
+}
+
+function tooLarge(what: string): CodedError {
+  const message = `rego ${what}: found an object of more than ${REGO_VALUES_LIMIT} values, expected fewer`;
+  return new CodedError(
+    "REGO_FAILED",
+    message,
+    "split the object, or leave its namespace out of the policy's rego rules",
+  );
 }
 
 function regoError(code: AdmissionCode, what: string, why: string, cause?: unknown): CodedError {

@@ -86,6 +86,17 @@ describe("the answer to the API server", () => {
     expect(answer.auditAnnotations?.["grounds"]).toBe("/spec/containers/0/image: evidence (ImagePolicy production)");
   });
 
+  it("tells the audit log what a policy in the mode audit found", () => {
+    const { allowed, warnings, auditAnnotations } = respond(
+      "1",
+      judge(pod, { policies: [named("a", { mode: "audit" })] }, EXPIRED),
+    );
+    expect([allowed, warnings]).toEqual([true, undefined]);
+    expect(auditAnnotations?.["violations"]).toBe(
+      "IMG_SIGNATURE_STALE at spec.containers[0].image (ImagePolicy a, audit)",
+    );
+  });
+
   it("refuses one whose parts all agree, where one of its images has no part", () => {
     const { parts, ...verdict } = judge(pod);
     expect(respond("1", { ...verdict, parts }).allowed).toBe(true);

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "@jest/globals";
 import { extract } from "../../admission/containers.ts";
-import { createRego, type REGO_LIBRARY } from "../../admission/rego/rego.ts";
+import { createRego, type REGO_LIBRARY, REGO_VALUES_LIMIT } from "../../admission/rego/rego.ts";
 import { regoInput } from "../../admission/rego/rego-input.ts";
 import type { CodedError } from "../../core/base/errors.ts";
 
@@ -174,5 +174,20 @@ describe("a rule that misbehaves is an error, never a pass", () => {
 
   it("when the review's time was up before it could run", async () => {
     await expect(library.run("no-latest-tag", {}, AbortSignal.abort())).rejects.toMatchObject({ code: "REGO_TIMEOUT" });
+  });
+});
+
+describe("an object of very many values", () => {
+  const holding = (values: number) => ({ object: Array.from({ length: values }, () => ({})), images: [], pods: [] });
+
+  it("is refused before it takes the thread that others wait for", async () => {
+    await expect(library.run("no-latest-tag", holding(REGO_VALUES_LIMIT), soon())).rejects.toMatchObject({
+      code: "REGO_FAILED",
+      message: expect.stringContaining(`more than ${REGO_VALUES_LIMIT} values`),
+    });
+  });
+
+  it("is judged below the limit", async () => {
+    expect(await library.run("no-latest-tag", holding(REGO_VALUES_LIMIT / 10), soon())).toEqual([]);
   });
 });
