@@ -1,5 +1,4 @@
 import { applyPatch, type Operation } from "rfc6902";
-import { stringify } from "yaml";
 import { newHookToken } from "../admission/inject.ts";
 import { ejectSidecar, type PodLike } from "../admission/sidecar/eject.ts";
 import { injectInto } from "../admission/sidecar/injection.ts";
@@ -8,6 +7,7 @@ import { CodedError } from "../core/base/errors.ts";
 import { isObject, type JsonObject } from "../core/policy/pods/pod-spec.ts";
 import type { InjectOptions, UninjectOptions } from "./inject.ts";
 import { type Changed, changeWorkloads, readManifests, type Workload } from "./manifests.ts";
+import { yamlOf } from "./yaml-text.ts";
 
 /** Exit code 0 with every document on standard output, 1 with none when a workload cannot have a sidecar, 2 for wrong input. */
 export async function inject({ filename, image, json }: InjectOptions): Promise<void> {
@@ -29,11 +29,12 @@ async function rewrite(
   const documents = await readManifests(files);
   const { values, notes, refused } = changeWorkloads(documents, done, change);
   if (refused.length > 0) {
-    const message = `${refused.length === 1 ? "1 problem" : `${refused.length} problems`}\n  ${refused.join("\n  ")}`;
+    const message = `${counted(refused.length, "problem")}\n  ${refused.join("\n  ")}`;
     throw new CodedError("INJECT_REFUSED", message, "correct the places named above; nothing was printed");
   }
   process.stdout.write(json ? values.map((value) => `${JSON.stringify(value)}\n`).join("") : yamlOf(values));
-  process.stderr.write(notes.map((note) => `${note}\n`).join(""));
+  const said = notes.length > 0 ? notes : [`found no workload in ${counted(values.length, "document")}`];
+  process.stderr.write(said.map((note) => `${note}\n`).join(""));
 }
 
 function injectOne({ object, pod, owner }: Workload, image: string): Changed {
@@ -60,8 +61,6 @@ function replaceAt(object: JsonObject, [step, ...rest]: readonly string[], value
   return { ...object, [step]: replaceAt(isObject(inner) ? inner : {}, rest, value) };
 }
 
-/** Texts that YAML 1.1 would read as something else are quoted, since Kubernetes reads that. */
-function yamlOf(values: readonly unknown[]): string {
-  const options = { compat: "yaml-1.1", aliasDuplicateObjects: false, lineWidth: 0 } as const;
-  return values.map((value) => stringify(value, options)).join("---\n");
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }

@@ -8,6 +8,8 @@ import type { MetricSpec } from "../core/base/metric.ts";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 const FOLDERS = ["core", "admission", "scanner", "mesh", "sidecar", "collector", "dashboards", "cli"];
+const EXIT_CODES =
+  "Exit codes: 0 done, or the answer is yes; 1 the answer is no (refused, broken, not all of it); 2 wrong input or options.";
 const CLI_COLUMNS = 100; // commander wraps help at the terminal's width; a file has none
 
 export interface ErrorRow {
@@ -82,7 +84,7 @@ function renderCommandLine(program: Command): string {
   const sections = commandsOf(program, "").map(({ name, command }) => {
     return `## ${name}\n\n\`\`\`\n${helpOf(command).trimEnd()}\n\`\`\`\n`;
   });
-  return `${title("Command line", "`outrider COMMAND --help` prints the same.")}${sections.join("\n")}`;
+  return `${title("Command line", `${"`outrider COMMAND --help`"} prints the same.\n${EXIT_CODES}`)}${sections.join("\n")}`;
 }
 
 /** The command and all below it, by what a person types: "outrider slo status". */

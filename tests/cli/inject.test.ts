@@ -97,6 +97,28 @@ describe("outrider inject", () => {
     expect(back).toMatchObject({ code: 0, stderr: expect.stringContaining("uninjected Deployment shop/web\n") });
   });
 
+  it("escapes what the YAML of Kubernetes takes for the end of a line, so that no value adds a line", async () => {
+    const strange = ["\u0085", "\u2028", "\u2029", "\ufeff", "\u007f", "\u0090"];
+    const annotations = Object.fromEntries(
+      strange.flatMap((c, i) => [
+        [`k${i}`, `x${c}forged: y`],
+        [`${c}${i}`, "key"],
+      ]),
+    );
+    const metadata = { name: "web", annotations };
+    const pod = { apiVersion: "v1", kind: "Pod", metadata, spec: { containers: [{ name: "web", image: "web" }] } };
+    const { stdout } = await run(["inject", "--image", IMAGE, "-f", file(JSON.stringify(pod))]);
+    expect(stdout).not.toMatch(/[\u007f-\u009f\u2028\u2029\ufeff]/);
+    expect(stdout).toContain('"x\\u2028forged: y"');
+    expect(read(stdout)).toMatchObject([{ metadata }]);
+  });
+
+  it("says so when there was nothing to change", async () => {
+    const [empty, other] = [file("# nothing\n"), file("apiVersion: v1\nkind: Service\nmetadata: { name: web }\n")];
+    expect(await inject("-f", empty)).toMatchObject({ code: 0, stderr: "found no workload in 0 documents\n" });
+    expect(await inject("-f", other)).toMatchObject({ code: 0, stderr: "found no workload in 1 document\n" });
+  });
+
   it("prints one JSON object a line when asked", async () => {
     const { stdout } = await inject("-f", file(SHOP), "--json");
     const kinds = stdout
