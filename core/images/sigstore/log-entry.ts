@@ -30,6 +30,7 @@ export function checkLogEntry(
   if (entry.canonicalizedBody.byteLength > ENTRY_BODY_LIMIT_BYTES) throw malformed("its log entry is too large");
   checkEntryBody(entry.canonicalizedBody, material, signer);
   if (entry.inclusionProof !== undefined) checkProof(entry, entry.inclusionProof, log);
+  if (!WHOLE_SECONDS.test(entry.integratedTime)) throw malformed("its log entry has a time that is no whole number");
   const integratedAtMs = Number(entry.integratedTime) * 1000;
   if (entry.inclusionPromise === undefined) {
     if (integratedAtMs !== 0) throw malformed("its log entry has a time that no log signed");
@@ -38,6 +39,9 @@ export function checkLogEntry(
   if (!(integratedAtMs > 0)) throw malformed("its log entry has a promise without a time");
   return { log, integratedAtMs };
 }
+
+/** Seconds since the epoch as a log writes them; twelve digits reach beyond the year 9999. */
+const WHOLE_SECONDS = /^(?:0|[1-9]\d{0,11})$/;
 
 type Proof = NonNullable<TransparencyLogEntry["inclusionProof"]>;
 

@@ -185,6 +185,12 @@ describe("a signature without witnesses is refused", () => {
       "a time that no log signed",
     ],
     [
+      "with a time that is written otherwise than the log does",
+      () => withLeaf(bundle(), [...entry, "integratedTime"], "1.7723664e9") as JsonRecord,
+      sigstore.root(),
+      "a time that is no whole number",
+    ],
+    [
       "with more log entries than are read",
       () => bundle(LEAF, { entries: Array.from({ length: LOG_ENTRIES_LIMIT + 1 }, () => "dsse 0.0.1" as const) }),
       sigstore.root(),
