@@ -61,9 +61,8 @@ export interface RegistryHosts {
 export function registryHosts(registries: readonly RegistryHost[]): RegistryHosts {
   const byHost = new Map(registries.map((registry) => [registry.host.toLowerCase(), registry]));
   const mirrors = new Map(registries.map(({ host, mirrors = [] }) => [host.toLowerCase(), mirrors.map(parseMirror)]));
-  for (const { registry } of [...mirrors.values()].flat()) {
-    if (!byHost.has(registry)) byHost.set(registry, { host: registry });
-  }
+  const named = [...[...mirrors.values()].flat().map(({ registry }) => registry), ...registries.flatMap(tokenHostsOf)];
+  for (const host of named) if (!byHost.has(host)) byHost.set(host, { host });
   const settings = (host: string) => byHost.get(host) ?? { host };
   const settingsAt = (host: string) => byHost.get(host === DOCKER_HUB_API ? "docker.io" : host);
   const isPlain = (url: URL) => byHost.get(hostWithPort(url))?.plainHttp === true;
@@ -96,6 +95,10 @@ export function registryHosts(registries: readonly RegistryHost[]): RegistryHost
         repository: `${mirror.prefix}${repository}`,
       })),
   };
+}
+
+function tokenHostsOf({ tokenHosts = [] }: RegistryHost): readonly string[] {
+  return tokenHosts.map((host) => host.toLowerCase());
 }
 
 /** @throws {CodedError} REF_INVALID when it is not a host with an optional path */

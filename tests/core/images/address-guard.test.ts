@@ -4,7 +4,7 @@ import { parseReference } from "../../../core/images/reference.ts";
 import { reachOf } from "../../../core/images/registry/reserved-addresses.ts";
 import type { Resolver } from "../../../core/images/registry/resolvers.ts";
 import { createRegistryClient } from "../../../core/images/registry-client.ts";
-import { type FaultyRegistry, startFaultyRegistry } from "../../support/registry-of-faults.ts";
+import { demandToken, type FaultyRegistry, startFaultyRegistry } from "../../support/registry-of-faults.ts";
 
 describe("an address", () => {
   it.each([
@@ -113,6 +113,20 @@ describe("a name", () => {
     const { answer, close } = await ask("registry.corp", [["127.0.0.1"]], true);
     expect(answer).toBe(image.digest);
     await close();
+  });
+
+  it("that was configured for another registry's tokens may lead to this machine too", async () => {
+    const [, port] = registry.host.split(":");
+    const tokens = `tokens.corp:${port}`;
+    registry.inject(demandToken(registry.host, "t0k3n", `http://${tokens}/token`));
+    const client = createRegistryClient({
+      registries: [{ host: `registry.corp:${port}`, plainHttp: true, tokenHosts: [tokens] }],
+      resolve: async () => [{ address: "127.0.0.1", family: 4 }],
+    });
+    const reference = parseReference(`registry.corp:${port}/shop/web:1`);
+    expect((await client.manifest(reference, "1", AbortSignal.timeout(2000)))?.digest).toBe(image.digest);
+    registry.calm();
+    await client.close();
   });
 
   it("that was configured may still not lead to the metadata service", async () => {
