@@ -157,8 +157,8 @@ function wrong(
   circumstances: Circumstances,
 ): readonly string[] {
   if (typeof truth === "string") return [`${reference} is ${truth}, which nobody made`];
-  if (truth.repository !== repository) return [`${reference} is an image of ${truth.repository}`];
-  return mayRun(truth, circumstances) ? [] : [`${reference} is ${truth.what}`];
+  const asNamed = { ...truth, repository }; // a registry may say of a tag that it names an image of another repository
+  return mayRun(asNamed, circumstances) ? [] : [`${reference} is ${truth.what}, of ${truth.repository}`];
 }
 
 /** What the object was pinned to, or where nothing pins it, what it was judged as. */
