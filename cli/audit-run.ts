@@ -5,12 +5,12 @@ import type { AuditVerifyOptions } from "./audit.ts";
 export async function verify(path: string, { key, expect, json }: AuditVerifyOptions): Promise<void> {
   const options = { ...(key === undefined ? {} : { key }), ...(expect === undefined ? {} : { expect }) };
   const verdict = verifyLog(path, options);
-  process.stdout.write(json ? `${JSON.stringify(verdict)}\n` : render(path, verdict));
+  process.stdout.write(json ? `${JSON.stringify(verdict)}\n` : render(path, verdict, key !== undefined));
   if (!verdict.holds) process.exitCode = 1;
 }
 
 /** The verdict first; what was read until then after it. */
-function render(path: string, verdict: LogVerdict): string {
+function render(path: string, verdict: LogVerdict, isKeyKept: boolean): string {
   const { summary } = verdict;
   const lines = verdict.holds
     ? [`holds   ${path}  (records ${summary.first} to ${summary.last})`, ""]
@@ -20,7 +20,19 @@ function render(path: string, verdict: LogVerdict): string {
         `  ${verdict.broken.why}`,
         "  fix: keep the files as they are, and compare with a copy; records before this one hold",
       ];
-  return `${[...lines, ...summaryLines(summary)].join("\n")}\n`;
+  return `${[...lines, ...summaryLines(summary), ...(verdict.holds ? trustLines(summary, isKeyKept) : [])].join("\n")}\n`;
+}
+
+/** What a log that holds does not show by itself. */
+function trustLines({ anchored }: LogSummary, isKeyKept: boolean): string[] {
+  return [
+    ...(isKeyKept
+      ? []
+      : ["  note: the key is the one beside the log, which whoever rewrites it can replace; name a copy with --key"]),
+    ...(anchored
+      ? []
+      : ["  note: nothing shows that this is its end; name the last line that you know of with --expect"]),
+  ];
 }
 
 function summaryLines({ files, records, checkpoints, unsigned, lost, key, signedAt }: LogSummary): string[] {

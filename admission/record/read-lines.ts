@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { CodedError, codedSystemError } from "../../core/base/errors.ts";
 import { LOG_LINE_LIMIT_BYTES } from "./chain.ts";
 
@@ -40,11 +40,16 @@ export function* readLines(path: string): Generator<Line, void, undefined> {
   }
 }
 
+/** A pipe is not waited for: it could keep its reader for ever. */
 function opened(path: string): number {
   try {
-    return openSync(path, "r");
+    const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if (fstatSync(descriptor).isFile()) return descriptor;
+    closeSync(descriptor);
+    throw new Error("expected a file, found something else");
   } catch (cause) {
     const { message } = codedSystemError(cause, path);
-    throw new CodedError("CONFIG_UNREADABLE", message, "check the path and its permissions", { cause });
+    const said = message.includes(path) ? message : `${path}: ${message}`;
+    throw new CodedError("CONFIG_UNREADABLE", said, "check the path and its permissions", { cause });
   }
 }

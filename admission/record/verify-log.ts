@@ -1,5 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { CodedError } from "../../core/base/errors.ts";
 import { BEFORE_ALL, followLine, type Position, previousOf } from "./chain.ts";
 import { type Checkpoint, type PublicKey, readCheckpoint, readPublicKey } from "./checkpoint.ts";
 import { archivesOf, filesOf, firstOf } from "./log-files.ts";
@@ -37,6 +38,8 @@ export interface LogSummary {
   readonly unsigned: number;
   /** Decisions the log says it could not write. */
   readonly lost: number;
+  /** Whether a head, or a line that somebody kept, says how far it must go. */
+  readonly anchored: boolean;
   readonly key: string;
   /** Time of the last checkpoint. */
   readonly signedAt?: string;
@@ -54,7 +57,10 @@ export type LogVerdict =
  * @throws {CodedError} AUDIT_KEY, CONFIG_UNREADABLE
  */
 export function verifyLog(path: string, options: VerifyOptions = {}): LogVerdict {
-  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined)
+    throw new CodedError("CONFIG_UNREADABLE", `${path}: no such file or folder`, "check the path");
+  const isFolder = found.isDirectory();
   const current = isFolder ? join(path, LOG_NAME) : path;
   const own = filesOf(isFolder ? current : join(dirname(path), LOG_NAME));
   const key = readPublicKey(options.key ?? own.pub);
@@ -119,7 +125,9 @@ class Reading {
       const why = isWhole ? this.#line(bytes, line) : "it is cut, or longer than a record can be";
       if (why !== undefined) return this.#broken(why);
     }
-    return undefined;
+    if (line > 0 || firstOf(path) === undefined) return undefined;
+    this.#place = { file: basename(path), line: 1 };
+    return this.#broken("it is empty, and a full file never is");
   }
 
   /**
@@ -154,6 +162,7 @@ class Reading {
       last: this.#position?.seq ?? 0,
       unsigned: this.#unsigned,
       lost: this.#lost,
+      anchored: this.#known.length > 0,
       key: this.#key.id,
       ...signedAt,
     };

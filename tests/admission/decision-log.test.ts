@@ -396,6 +396,12 @@ describe("a log that was changed breaks at the record that was", () => {
     expect(brokenAt(folder)).toMatchObject({ seq: seq(firsts), why: expect.stringMatching(why) });
   });
 
+  it("and an empty file among full ones", () => {
+    const folder = copyOf(whole);
+    writeFileSync(join(folder, "decisions.0000000000000000.log"), "");
+    expect(brokenAt(folder)).toMatchObject({ file: "decisions.0000000000000000.log", line: 1 });
+  });
+
   it("and whole lines that were moved, doubled or taken out", () => {
     const [first = Buffer.alloc(0)] = bytes;
     const lines = first.toString("utf8").split("\n").slice(0, -1);

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "@jest/globals";
@@ -65,6 +65,16 @@ describe("outrider audit verify", () => {
     expect((await verify()).stdout).toContain("note: 2 decisions after the last checkpoint are signed by nobody yet");
   });
 
+  it("says what a log cannot show by itself: whose key it is, and where it ended", async () => {
+    const kept = join(folder, "kept.pub");
+    copyFileSync(join(folder, "decisions.pub"), kept);
+    expect((await verify()).stdout).toContain("note: the key is the one beside the log");
+    expect((await verify("--key", kept)).stdout).not.toContain("note:");
+    rmSync(join(folder, "decisions.head"));
+    expect((await verify("--key", kept)).stdout).toContain("note: nothing shows that this is its end");
+    expect(JSON.parse((await verify("--json")).stdout)).toMatchObject({ summary: { anchored: false } });
+  });
+
   it("holds the log to a line that was kept elsewhere", async () => {
     const { seq, hash } = JSON.parse(lastLine()) as { seq: number; hash: string };
     expect(await verify("--expect", `${seq}:${hash}`)).toMatchObject({ code: 0 });
@@ -92,9 +102,12 @@ describe("outrider audit verify", () => {
       code: 2,
       stderr: expect.stringContaining("AUDIT_KEY"),
     });
-    expect(await run(["audit", "verify", join(folder, "none.log")])).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining("CONFIG_UNREADABLE"),
-    });
+    for (const path of [join(folder, "none.log"), join(folder, "none", "folder"), "/dev/null"]) {
+      const key = ["--key", join(folder, "decisions.pub")];
+      expect(await run(["audit", "verify", path, ...key])).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(`CONFIG_UNREADABLE: ${path}`),
+      });
+    }
   });
 });
