@@ -23,6 +23,8 @@ interface Target {
   readonly digest: Digest;
   /** How the manifest of that digest was received, where it is known. */
   readonly received?: ReceivedAs;
+  /** Waits until so many bytes may be read. */
+  readonly reserve?: (bytes: number) => Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -43,7 +45,7 @@ export async function discoverArtifacts(target: Target): Promise<Discovery> {
   const layers = withinBudget(dedupe([...referred, ...signed, ...attested]), noteIn(log));
   const attests = layers.some(({ kind }) => kind === "envelope" || kind === "bundle");
   const [artifacts] = await Promise.all([
-    readLayers(target, layers, log),
+    tolerate(log, [], () => readLayers(target, layers, log)),
     attests ? undefined : noteSbom(target, `${tag}.sbom`, log),
   ]);
   return { artifacts, ...log };
@@ -123,6 +125,7 @@ async function tagLayers(target: Target, tag: string, log: Log): Promise<Evidenc
 }
 
 async function readLayers(target: Target, layers: readonly EvidenceLayer[], log: Log): Promise<Discovered<Artifact>[]> {
+  await target.reserve?.(layers.reduce((sum, { descriptor }) => sum + descriptor.size, 0));
   const read = await mapBounded(layers, (layer) =>
     tolerate(log, undefined, async () => {
       const { descriptor } = layer;

@@ -22,6 +22,10 @@ export const ARTIFACTS_PER_IMAGE = 100;
 export const LAYERS_PER_ARTIFACT = 32;
 /** Bytes of signatures and attestations read for one image, in all. */
 export const EVIDENCE_LIMIT_BYTES = 32 * 1024 * 1024;
+/** Bytes of signatures and attestations in memory at a time, of all images that are looked up. */
+export const EVIDENCE_IN_FLIGHT_BYTES = 128 * 1024 * 1024;
+/** Evidence of one image up to this size is not counted there, in bytes; nearly all is. */
+export const EVIDENCE_UNCOUNTED_BYTES = 256 * 1024;
 /** Bytes hashed to check one artifact's signatures, each against each key. */
 export const VERIFY_LIMIT_BYTES = 256 * 1024 * 1024;
 /** Largest statement that is read only to say what it was, when no trusted key signed it, in bytes. */

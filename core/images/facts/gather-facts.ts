@@ -1,10 +1,13 @@
+import { CodedError } from "../../base/errors.ts";
 import type { Digest, ScanResult, SignerRole, Verified } from "../../policy/evidence.ts";
 import type { Authority } from "../../policy/images/authority.ts";
+import { EVIDENCE_CACHE_ERRORS } from "../cache/errors.ts";
 import type { ReceivedAs } from "../claims/artifact.ts";
 import { discoverArtifacts } from "../discover.ts";
+import { createByteRoom } from "../discovery/byte-room.ts";
 import { CHILDREN_PER_INDEX } from "../limits.ts";
 import type { Manifest } from "../manifest.ts";
-import type { Repository } from "../reference.ts";
+import { formatRepository, type Repository } from "../reference.ts";
 import { canRun } from "../registry/image-manifest.ts";
 import type { RegistryClient } from "../registry-client.ts";
 import type { Worth } from "../verify.ts";
@@ -37,14 +40,10 @@ export async function gatherFacts(gathering: Gathering, manifest: Manifest): Pro
   return withLacking(merge(manifest.digest, own, facts), gathering.authorities);
 }
 
-async function factsAbout(
-  gathering: Gathering,
-  received: ReceivedAs & { readonly digest: Digest },
-): Promise<ImageFacts> {
-  const { client, repository, authorities, verifier, signal } = gathering;
-  const { digest } = received;
-  const discovery = await discoverArtifacts({ client, repository, digest, received, signal });
-  const verifications = await verifier.verify(discovery.artifacts, digest, authorities, signal);
+type Received = ReceivedAs & { readonly digest: Digest };
+
+async function factsAbout(gathering: Gathering, received: Received): Promise<ImageFacts> {
+  const { discovery, verifications } = await discoverAndVerify(gathering, received);
   const worth: Worth[] = verifications.flatMap((one) => (one.kind === "verified" ? one.worth : []));
   const failed = verifications.flatMap((one) => (one.kind === "failed" ? [one.cause] : []));
   const facts = {
@@ -58,7 +57,34 @@ async function factsAbout(
     lacking: [],
     failures: [...discovery.failures, ...failed],
   };
-  return withLacking(facts, authorities);
+  return withLacking(facts, gathering.authorities);
+}
+
+/** What is read is held to the room there is for all images, until it is verified. */
+async function discoverAndVerify(gathering: Gathering, received: Received) {
+  const { client, repository, authorities, verifier, signal } = gathering;
+  const { digest } = received;
+  let giveBack = () => {};
+  const reserve = async (bytes: number) => {
+    giveBack = await roomFor(bytes, repository, signal);
+  };
+  try {
+    const discovery = await discoverArtifacts({ client, repository, digest, received, reserve, signal });
+    return { discovery, verifications: await verifier.verify(discovery.artifacts, digest, authorities, signal) };
+  } finally {
+    giveBack();
+  }
+}
+
+const room = createByteRoom();
+
+async function roomFor(bytes: number, repository: Repository, signal: AbortSignal): Promise<() => void> {
+  try {
+    return await room.take(bytes, signal);
+  } catch (cause) {
+    const what = `${formatRepository(repository)}: no room in time for ${bytes} bytes of evidence beside that of others`;
+    throw new CodedError("EVIDENCE_BUSY", what, EVIDENCE_CACHE_ERRORS.EVIDENCE_BUSY.fix, { cause });
+  }
 }
 
 /** Which roles among the authorities nothing was found of. */

@@ -48,8 +48,11 @@ function demandNonsense(): Fault {
 }
 
 const push = () => pushImage(registry, { repository: "shop/web", tag: `t${++count}` });
-const discover = ({ pinned, digest }: PushedImage) =>
-  discoverArtifacts({ client, repository: parseReference(pinned), digest, signal: AbortSignal.timeout(5000) });
+const targetOf = ({ pinned, digest }: PushedImage) => {
+  const repository = parseReference(pinned);
+  return { client, repository, digest, signal: AbortSignal.timeout(5000) };
+};
+const discover = (image: PushedImage) => discoverArtifacts(targetOf(image));
 
 interface Attached {
   readonly mediaType: string;
@@ -298,6 +301,14 @@ describe("referrers are not found", () => {
       notes: ["a referrer whose entry in the list cannot be read"],
       failures: [],
     });
+  });
+
+  it("when there is no room for them, which is a failure", async () => {
+    const image = await push();
+    await attach(image, { mediaType: BUNDLE });
+    const reserve = () => Promise.reject(new Error("no room"));
+    const found = await discoverArtifacts({ ...targetOf(image), reserve });
+    expect(found).toMatchObject({ artifacts: [], notes: [], failures: [{ message: "no room" }] });
   });
 
   it.each([
