@@ -11,7 +11,7 @@ import {
 import { levelsOfLabels } from "../../../core/policy/pods/pod-security-labels.ts";
 import { podSpecsOf } from "../../../core/policy/pods/pod-spec-find.ts";
 import { NEWEST_MINOR, POD_SECURITY_CHECKS } from "../../../core/policy/pods/security/checks.ts";
-import { BASELINE_CAPABILITIES } from "../../../core/policy/pods/security/privileges.ts";
+import { BASELINE_CAPABILITIES, CAPABILITIES_LIMIT } from "../../../core/policy/pods/security/privileges.ts";
 import { RESTRICTED_VOLUMES } from "../../../core/policy/pods/security/volumes.ts";
 
 const HARDENED = {
@@ -451,6 +451,17 @@ describe("whatever a pod spec holds", () => {
         }
       }),
       { numRuns: 300 },
+    );
+  });
+});
+
+describe("capabilities without end", () => {
+  it("are refused as a list, not one by one", () => {
+    const add = Array.from({ length: CAPABILITIES_LIMIT + 1 }, (_, index) => `C${index}`);
+    const most = context({ capabilities: { add: add.slice(1), drop: ["ALL"] } });
+    expect(judge("baseline", most)).toHaveLength(CAPABILITIES_LIMIT);
+    expect(() => judge("baseline", context({ capabilities: { add } }))).toThrow(
+      `${CONTEXT}.capabilities.add: expected at most ${CAPABILITIES_LIMIT} entries, found ${CAPABILITIES_LIMIT + 1}`,
     );
   });
 });

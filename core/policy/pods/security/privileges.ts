@@ -1,3 +1,4 @@
+import { malformed } from "../pod-spec.ts";
 import {
   type Breach,
   type Check,
@@ -10,7 +11,7 @@ import {
   shown,
   valuesOf,
 } from "./finding.ts";
-import { hasUserNamespace, isWindows, type PodView, partOf, type Setter } from "./view.ts";
+import { hasUserNamespace, isWindows, type PodView, partOf, placeOf, type Setter } from "./view.ts";
 
 /** Capabilities a container may add at the baseline level. */
 export const BASELINE_CAPABILITIES: readonly string[] = [
@@ -29,6 +30,8 @@ export const BASELINE_CAPABILITIES: readonly string[] = [
   "SYS_CHROOT",
 ];
 const RESTRICTED_CAPABILITIES: readonly string[] = ["NET_BIND_SERVICE"];
+/** Most capabilities one container may add; Linux has 41, and the API server takes any number of any text. */
+export const CAPABILITIES_LIMIT = 64;
 
 /** Since v1.25 a pod that says it is for Windows need not set what Windows does not have. */
 export function exceptOnWindows(check: Check): Check {
@@ -130,6 +133,8 @@ function added(view: PodView, setter: Setter, allowed: readonly string[]): reado
   const at = [...CAPABILITIES, "add"];
   const breach = { code: "PSS_CAPABILITIES", setter, expected: `none but ${allowed.join(", ")}` } as const;
   if (!Array.isArray(add)) return [{ ...breach, at, value: add }];
+  if (add.length > CAPABILITIES_LIMIT)
+    throw malformed(placeOf(view.at, setter, at).path, `at most ${CAPABILITIES_LIMIT} entries`, add.length);
   return add.flatMap((value, index) => {
     if (allowed.includes(value)) return [];
     return [{ ...breach, at: [...at, index], value, fix: `remove ${shown(value)} from capabilities.add` }];
