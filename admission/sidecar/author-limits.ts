@@ -1,4 +1,5 @@
 import type { Violation } from "../../core/policy/decision.ts";
+import { POD_VIOLATIONS_LIMIT } from "../../core/policy/pods/pod-security.ts";
 import {
   type ContainerAt,
   containersOf,
@@ -23,12 +24,13 @@ export type Found = Omit<Violation, "rule">;
 export function authorProblems(pod: PodSpecAt): Found[] {
   const others = containersOf(pod).filter(({ name, list }) => name !== SIDECAR_NAME || list !== "initContainers");
   const ofPod = userOf(pod.spec);
-  return others.flatMap((at) => [
+  const problems = others.flatMap((at) => [
     ...uidProblems(at, ofPod, pod.path),
     ...mountProblems(at),
     ...nameProblems(at),
     ...targetProblems(at),
   ]);
+  return problems.slice(0, POD_VIOLATIONS_LIMIT);
 }
 
 function uidProblems({ name, path, container }: ContainerAt, ofPod: number | undefined, podPath: string): Found[] {

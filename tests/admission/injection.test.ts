@@ -5,6 +5,7 @@ import { blanksOf, ejectSidecar, type PodLike } from "../../admission/sidecar/ej
 import { type Injected, injectInto } from "../../admission/sidecar/injection.ts";
 import { HOOK_TIMEOUT_SECONDS } from "../../admission/sidecar/probes.ts";
 import { SIDECAR_NAME, sidecarVolumes } from "../../admission/sidecar/sidecar-spec.ts";
+import { POD_VIOLATIONS_LIMIT } from "../../core/policy/pods/pod-security.ts";
 import { podSpecsOf } from "../../core/policy/pods/pod-spec-find.ts";
 import {
   PROBE_HEADERS_LIMIT,
@@ -201,6 +202,12 @@ describe("a pod is refused its sidecar", () => {
   ];
   it.each(cases)("%s", (_, pod, code, path) => {
     expect(injection(pod)).toEqual({ kind: "refused", problems: [expect.objectContaining({ code, path })] });
+  });
+
+  it("for so many reasons that not all of them are told", () => {
+    const volumeMounts = Array.from({ length: 3 * POD_VIOLATIONS_LIMIT }, () => ({ name: "outrider-identity" }));
+    const { problems = [] } = injection(podWith({ volumeMounts })) as { problems?: readonly unknown[] };
+    expect(problems).toHaveLength(POD_VIOLATIONS_LIMIT);
   });
 });
 
