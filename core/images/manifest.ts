@@ -196,7 +196,7 @@ function check<T>(schema: z.ZodType<T>, json: unknown, where: string): T {
   const result = schema.safeParse(json);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  const path = issue?.path.join(".") ?? "";
+  const path = issue?.path.join(".").slice(0, 120) ?? "";
   if (issue?.code === "too_big") throw coded("REGISTRY_TOO_LARGE", where, `more than ${issue.maximum} ${path}`);
   throw coded("REGISTRY_MALFORMED", where, `${path}: ${issue?.message ?? "wrong shape"}`, result.error);
 }

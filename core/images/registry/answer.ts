@@ -16,6 +16,10 @@ export function headerOf({ headers }: Pick<Answer, "headers">, name: string): st
   return Array.isArray(value) ? value[0] : value;
 }
 
+/** Longest message, in characters: hosts, headers and libraries' own messages in it may be of any length. */
+export const FAILURE_LIMIT_CHARS = 1000;
+
 export function failure(code: ImagesCode, message: string, cause?: unknown): CodedError {
-  return new CodedError(code, message, IMAGES_ERRORS[code].fix, { cause });
+  const shown = message.length > FAILURE_LIMIT_CHARS ? `${message.slice(0, FAILURE_LIMIT_CHARS - 1)}…` : message;
+  return new CodedError(code, shown, IMAGES_ERRORS[code].fix, { cause });
 }

@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
 import { type PushedImage, pushImage } from "../../../cli/demo/registry/registry.ts";
 import { MANIFEST_LIMIT_BYTES, REFERRER_PAGES } from "../../../core/images/limits.ts";
-import { OCI_INDEX } from "../../../core/images/media-types.ts";
+import { OCI_INDEX, OCI_MANIFEST } from "../../../core/images/media-types.ts";
 import { parseReference } from "../../../core/images/reference.ts";
+import { FAILURE_LIMIT_CHARS } from "../../../core/images/registry/answer.ts";
 import { parseChallenge } from "../../../core/images/registry/challenge.ts";
 import type { RegistryHost } from "../../../core/images/registry/hosts.ts";
 import { createRegistryClient, type RegistryClient } from "../../../core/images/registry-client.ts";
@@ -17,12 +18,18 @@ import {
   redirectTo,
   reset,
   serve,
+  serveAs,
   startFaultyRegistry,
   status,
   truncate,
   withHeaders,
 } from "../../support/registry-of-faults.ts";
 
+const EMPTY = {
+  schemaVersion: 2,
+  config: { mediaType: "x", digest: `sha256:${"1".repeat(64)}`, size: 2 },
+  layers: [],
+};
 let registry: FaultyRegistry;
 let other: FaultyRegistry;
 let image: PushedImage;
@@ -112,6 +119,18 @@ describe("a manifest", () => {
   it.each(contents)("%s is refused", async (_given, bytes, code) => {
     registry.inject(on(/manifests/, ({ reply }) => ({ ...reply, headers: {}, body: new TextEncoder().encode(bytes) })));
     await expect(manifest("1")).rejects.toEqual(coded(code));
+  });
+
+  it.each([
+    ["a redirect", redirectTo(`https://user@${"a".repeat(20_000)}/`)],
+    ["a redirect to a name that is none", redirectTo(`https://${"a".repeat(20_000)}/`)],
+    ["a field's name", serveAs(OCI_MANIFEST, JSON.stringify({ ...EMPTY, annotations: { ["x".repeat(20_000)]: 1 } }))],
+  ])("is refused in few words, however long %s is", async (_what, fault) => {
+    registry.inject(on(/manifests/, fault));
+    const refusal = await client()
+      .manifest(parseReference(image.reference), "1", never)
+      .catch((thrown) => thrown);
+    expect(refusal.message.length).toBeLessThanOrEqual(FAILURE_LIMIT_CHARS);
   });
 
   it("stops being waited for when the caller's deadline passes, and says which registry was slow", async () => {
