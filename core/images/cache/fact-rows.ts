@@ -126,9 +126,23 @@ function openDatabase(file: string, limitBytes: number): DatabaseSync {
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
     database.exec(`PRAGMA max_page_count = ${Math.ceil((limitBytes * FILE_SHARE) / PAGE_BYTES) + 16}`);
     database.exec(SCHEMA);
+    refuseOtherSchema(database);
     return database;
   } catch (thrown) {
     database.close();
     throw thrown;
   }
+}
+
+/** A trigger or a check in a file that somebody else made would run here, for as long as he likes. */
+function refuseOtherSchema(database: DatabaseSync): void {
+  const ours = new DatabaseSync(":memory:");
+  ours.exec(SCHEMA);
+  const same = schemaOf(database) === schemaOf(ours);
+  ours.close();
+  if (!same) throw new Error("its tables are not ours");
+}
+
+function schemaOf(database: DatabaseSync): string {
+  return JSON.stringify(database.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY name").all());
 }

@@ -8,7 +8,7 @@ import { beginAnew, type FactRow, type FactRows, isDamage, openFactRows, ROW_LIM
 import { openSeal, type Seal } from "./seal.ts";
 
 /** Raised when verification becomes stricter or facts get another shape: what older programs kept is then dropped. */
-const FACTS_VERSION = 1;
+const FACTS_VERSION = 2;
 
 /** All facts on disk, in bytes; over it the ones looked at longest ago go first. */
 export const STORE_LIMIT_BYTES = 256 * 1024 * 1024;

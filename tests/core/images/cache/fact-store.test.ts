@@ -132,6 +132,11 @@ describe("a damaged file", () => {
       "has other tables",
       () => database((opened) => opened.exec("DROP TABLE facts; CREATE VIEW facts AS SELECT 1 AS key")),
     ],
+    [
+      "runs something of its own at each write",
+      () =>
+        database((opened) => opened.exec("CREATE TRIGGER own BEFORE INSERT ON facts BEGIN SELECT RAISE(IGNORE); END")),
+    ],
   ])("that %s is begun anew, and counted", (_what, damage) => {
     keep("one");
     damage();
