@@ -26,7 +26,9 @@ export async function openClusterApi(options: ClusterApiOptions, config: Kuberne
   const api = await connectApiServer(apiServerOf(config));
   const told = (what: string) => (err: Error) =>
     log.error({ err }, `${what} not read; the last good ones stay in force`);
-  const registration = createRegistration(api, config);
+  const registration = createRegistration(api, config, (object) =>
+    log.warn({ object }, "the registration was not as it should be, and is put right"),
+  );
   const work = createLeaderWork(api, { namespace: config.namespace, identity: options.instance, log });
   const policies = watchClusterPolicies(api, {
     onChange: onPolicies,

@@ -7,7 +7,6 @@ import { CONFIGURATION_NAME, mutatingConfiguration, validatingConfiguration } fr
 
 /** Tries again after somebody else's write came first. */
 const CONFLICT_RETRIES = 5;
-const FIELD_MANAGER = "outrider-admission";
 
 /** The gate's own objects in the API server that make it be asked. */
 export interface Registration {
@@ -25,7 +24,13 @@ interface Configuration extends ApiObject {
   readonly webhooks?: readonly { readonly clientConfig: { readonly caBundle?: string } }[];
 }
 
-export function createRegistration(api: ApiServer, config: KubernetesConfig): Registration {
+/** @param onRepaired  told the name of each object that was not as it should be, and is now */
+export function createRegistration(
+  api: ApiServer,
+  config: KubernetesConfig,
+  onRepaired: (name: string) => void = () => {},
+): Registration {
+  const keep = (path: string, wanted: ApiObject) => putRight(api, path, wanted, onRepaired);
   return {
     trust: async (anchorsPem) => {
       for (const path of [PATHS.validating, PATHS.mutating])
@@ -35,10 +40,10 @@ export function createRegistration(api: ApiServer, config: KubernetesConfig): Re
       if (config.register === undefined) return;
       const owner = await ownerOf(api, config.namespace);
       const [policy, binding] = ownNamespacePolicy(config.namespace);
-      await apply(api, PATHS.admissionPolicies, owned(policy, owner));
-      await apply(api, PATHS.admissionPolicyBindings, owned(binding, owner));
-      await apply(api, PATHS.validating, owned(validatingConfiguration(config, anchorsPem), owner));
-      await apply(api, PATHS.mutating, owned(mutatingConfiguration(config, anchorsPem), owner));
+      await keep(PATHS.admissionPolicies, owned(policy, owner));
+      await keep(PATHS.admissionPolicyBindings, owned(binding, owner));
+      await keep(PATHS.validating, owned(validatingConfiguration(config, anchorsPem), owner));
+      await keep(PATHS.mutating, owned(mutatingConfiguration(config, anchorsPem), owner));
     },
   };
 }
@@ -46,20 +51,56 @@ export function createRegistration(api: ApiServer, config: KubernetesConfig): Re
 /** Only the anchors: the rest may be of another version of ours, whose leader has yet to come. */
 async function trustIn(api: ApiServer, path: string, anchorsPem: string): Promise<void> {
   const caBundle = Buffer.from(anchorsPem).toString("base64");
+  await unlessConflicting(async () => {
+    const found = await findObject<Configuration>(api, path);
+    const webhooks = found?.webhooks ?? [];
+    if (webhooks.every(({ clientConfig }) => trusts(clientConfig.caBundle, anchorsPem))) return;
+    const trusting = webhooks.map((hook) => ({ ...hook, clientConfig: { ...hook.clientConfig, caBundle } }));
+    await api.ask({ method: "PUT", path, body: { ...found, webhooks: trusting } });
+  });
+}
+
+/**
+ * Makes an object, or puts another in its place, whole: what somebody else added to it, such as a condition that is
+ * never met, would survive being merged into. Putting what is there already changes nothing.
+ */
+async function putRight(api: ApiServer, list: string, wanted: ApiObject, onRepaired: (name: string) => void) {
+  const { name } = wanted.metadata;
+  const path = `${list}/${name}`;
+  await unlessConflicting(async () => {
+    const found = await findObject(api, path);
+    if (found === undefined) {
+      await api.ask({ method: "POST", path: list, body: wanted });
+      return;
+    }
+    const body = { ...wanted, metadata: { ...found.metadata, ...wanted.metadata } };
+    const { metadata } = await api.ask<ApiObject>({ method: "PUT", path, body });
+    if (metadata.generation !== found.metadata.generation) onRepaired(name);
+  });
+}
+
+async function findObject<T extends ApiObject>(api: ApiServer, path: string): Promise<T | undefined> {
+  try {
+    return await api.ask<T>({ path });
+  } catch (thrown) {
+    if (codeOf(thrown) === "API_OBJECT_MISSING") return undefined;
+    throw thrown;
+  }
+}
+
+/** Reads and writes once more after somebody else's write came between. */
+async function unlessConflicting(work: () => Promise<void>): Promise<void> {
   for (let retry = 0; ; retry++) {
     try {
-      const found = await api.ask<Configuration>({ path });
-      const webhooks = found.webhooks ?? [];
-      if (webhooks.every(({ clientConfig }) => trusts(clientConfig.caBundle, anchorsPem))) return;
-      const trusting = webhooks.map((hook) => ({ ...hook, clientConfig: { ...hook.clientConfig, caBundle } }));
-      await api.ask({ method: "PUT", path, body: { ...found, webhooks: trusting } });
-      return;
+      return await work();
     } catch (thrown) {
-      const code = thrown instanceof CodedError ? thrown.code : "";
-      if (code === "API_OBJECT_MISSING") return;
-      if (code !== "API_CONFLICT" || retry >= CONFLICT_RETRIES) throw thrown;
+      if (codeOf(thrown) !== "API_CONFLICT" || retry >= CONFLICT_RETRIES) throw thrown;
     }
   }
+}
+
+function codeOf(thrown: unknown): string | undefined {
+  return thrown instanceof CodedError ? thrown.code : undefined;
 }
 
 function trusts(caBundle: string | undefined, anchorsPem: string): boolean {
@@ -77,13 +118,9 @@ async function ownerOf(api: ApiServer, namespace: string): Promise<object> {
   return { apiVersion: "v1", kind: "Namespace", name: namespace, uid: metadata.uid };
 }
 
-function owned<T extends { readonly metadata?: object }>(object: T, owner: object): T {
-  return { ...object, metadata: { ...object.metadata, ownerReferences: [owner] } };
-}
-
-/** @see Kubernetes documentation, "Server-Side Apply": repeating it changes nothing */
-async function apply(api: ApiServer, path: string, body: { readonly metadata?: { readonly name?: string } }) {
-  const query = `fieldManager=${FIELD_MANAGER}&force=true`;
-  const contentType = "application/apply-patch+yaml";
-  await api.ask({ method: "PATCH", path: `${path}/${body.metadata?.name}?${query}`, body, contentType });
+function owned(object: { readonly metadata?: { readonly name?: string } }, owner: object): ApiObject {
+  return {
+    ...object,
+    metadata: { ...object.metadata, ownerReferences: [owner] },
+  } as ApiObject;
 }
