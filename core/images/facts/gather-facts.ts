@@ -4,7 +4,7 @@ import type { Authority } from "../../policy/images/authority.ts";
 import { EVIDENCE_CACHE_ERRORS } from "../cache/errors.ts";
 import type { ReceivedAs } from "../claims/artifact.ts";
 import { discoverArtifacts } from "../discover.ts";
-import { createByteRoom } from "../discovery/byte-room.ts";
+import { ByteRoom } from "../discovery/byte-room.ts";
 import { CHILDREN_PER_INDEX } from "../limits.ts";
 import type { Manifest } from "../manifest.ts";
 import { formatRepository, type Repository } from "../reference.ts";
@@ -76,7 +76,7 @@ async function discoverAndVerify(gathering: Gathering, received: Received) {
   }
 }
 
-const room = createByteRoom();
+const room = new ByteRoom();
 
 async function roomFor(bytes: number, repository: Repository, signal: AbortSignal): Promise<() => void> {
   try {

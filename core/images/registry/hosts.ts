@@ -77,7 +77,7 @@ export function registryHosts(registries: readonly RegistryHost[]): RegistryHost
       if (!URL.canParse(root))
         throw failure("REGISTRY_ADDRESS_REFUSED", `${registry}: is neither a name nor an address`);
       const url = new URL(root);
-      refuseOtherSpelling(url, registry);
+      refuseOtherSpelling(url, registry, byHost.has(registry));
       return url;
     },
     mayAskToken: (registry, realm) => {
@@ -109,13 +109,14 @@ export function parseMirror(text: string): Mirror {
 
 /**
  * An address in octal, hex or one number means to a URL what it does not mean to a policy's pattern, and perhaps
- * something else to the node's runtime.
+ * something else to the node's runtime. A port that goes without saying is the same trick: "ghcr.io:443/x" is pulled from
+ * where a policy denies "ghcr.io/x". It is for hosts that the operator writes so.
  */
-function refuseOtherSpelling(url: URL, registry: string): void {
-  const { hostname } = new URL(`http://${url.host}`);
-  const written = registry === "docker.io" ? hostname : registry.replace(/:\d+$/, "");
-  if (written === hostname) return;
-  throw failure("REGISTRY_ADDRESS_REFUSED", `${registry}: is another spelling of ${hostname}`);
+function refuseOtherSpelling(url: URL, registry: string, isListed: boolean): void {
+  const { host, hostname } = url;
+  const sameHost = registry === "docker.io" || registry.replace(/:\d+$/, "") === hostname;
+  if (sameHost && (isListed || registry === "docker.io" || registry === host)) return;
+  throw failure("REGISTRY_ADDRESS_REFUSED", `${registry}: is another spelling of ${host}`);
 }
 
 function hostWithPort(url: URL): string {

@@ -103,6 +103,31 @@ describe("a name", () => {
     await close();
   });
 
+  it.each(["registry.example:443", "registry.example:0443"])(
+    "with a port that goes without saying is refused, since no pattern has it: %s",
+    async (host) => {
+      const client = createRegistryClient({ resolve: async () => [{ address: "93.184.216.34", family: 4 }] });
+      const answer = client.manifest(parseReference(`${host}/shop/web:1`), "1", AbortSignal.timeout(2000));
+      await expect(answer).rejects.toEqual(refused(`${host}: is another spelling of registry.example`));
+      await client.close();
+    },
+  );
+
+  it("with such a port is asked where the operator wrote it so", async () => {
+    const requests: string[] = [];
+    const send = async ({ url }: { url: URL }) => {
+      requests.push(url.href);
+      throw new Error("enough");
+    };
+    const client = createRegistryClient({
+      registries: [{ host: "registry.example:443" }],
+      transport: { send, close: async () => {} },
+    });
+    const reference = parseReference("registry.example:443/shop/web:1");
+    await client.manifest(reference, "1", AbortSignal.timeout(2000)).catch(() => {});
+    expect(requests).toEqual(["https://registry.example/v2/shop/web/manifests/1"]);
+  });
+
   it("with one bad address among good ones is refused", async () => {
     const { answer, close } = await ask("registry.example", [["93.184.216.34", "10.0.0.1"]], false);
     expect(answer).toEqual(refused("10.0.0.1"));

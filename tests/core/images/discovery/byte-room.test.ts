@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { createByteRoom } from "../../../../core/images/discovery/byte-room.ts";
+import { ByteRoom } from "../../../../core/images/discovery/byte-room.ts";
 import {
   EVIDENCE_IN_FLIGHT_BYTES,
   EVIDENCE_LIMIT_BYTES,
@@ -10,7 +10,7 @@ const MIB = 1024 * 1024;
 const never = new AbortController().signal;
 /** Who got in, in order. */
 const inside = () => {
-  const room = createByteRoom(8 * MIB);
+  const room = new ByteRoom(8 * MIB);
   const got: string[] = [];
   const enter = (name: string, bytes: number, signal = never) =>
     room.take(bytes, signal).then((giveBack) => {
