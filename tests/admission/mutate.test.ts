@@ -91,7 +91,8 @@ describe("an admitted pod gets its sidecar", () => {
         ...one,
         ...(valueFrom === undefined ? {} : { valueFrom: { fieldRef: { apiVersion: "v1", ...valueFrom.fieldRef } } }),
       }));
-      const account = { name: "kube-api-access-x", mountPath: "/var/run/secrets/kubernetes.io/serviceaccount" };
+      const mountPath = "/var/run/secrets/kubernetes.io/serviceaccount";
+      const account = { name: "kube-api-access-x", readOnly: true, mountPath };
       const volumeMounts = [...(ours()["volumeMounts"] as object[]), account];
       const stored = { ...ours(), env, volumeMounts, imagePullPolicy: "IfNotPresent" };
       const { operations } = await webhook.admit(
