@@ -144,7 +144,7 @@ class Writer implements DecisionLog {
       this.#flush();
       await (this.#syncing ?? this.#heading);
     }
-    this.#attempt(() => this.#chain.end());
+    this.#attempt(() => this.#chain.end(this.#missing()));
     this.#anchor();
     this.#chain.file.close();
     this.#lock.release();
@@ -156,7 +156,7 @@ class Writer implements DecisionLog {
     const lines: string[] = [];
     this.#batch = { lines, before: this.#chain.position, done: Promise.withResolvers<void>(), chars: 0, records: 0 };
     this.#batch.done.promise.catch(() => {}); // a caller that does not wait is told by status()
-    if (this.#unsaid > 0) lines.push(this.#chain.checkpoint("resumed", { lost: this.#unsaid }));
+    if (this.#unsaid > 0) lines.push(this.#chain.checkpoint("resumed", this.#missing()));
     else if (this.#chain.file.size === 0) lines.push(this.#chain.checkpoint("continued"));
     setImmediate(() => this.#flush());
     return this.#batch;
@@ -235,9 +235,14 @@ class Writer implements DecisionLog {
     this.#rotateWhenFull();
   }
 
+  /** What the next checkpoint must say is missing before it. */
+  #missing(): { readonly lost?: number } {
+    return this.#unsaid > 0 ? { lost: this.#unsaid } : {};
+  }
+
   #resume(): void {
     this.#attempt(() => {
-      this.#chain.sign("resumed", this.#unsaid > 0 ? { lost: this.#unsaid } : {});
+      this.#chain.sign("resumed", this.#missing());
       this.#unsigned = 0;
       this.#unsaid = 0;
     });

@@ -101,8 +101,8 @@ export class LogChain {
   }
 
   /** The last checkpoint, on the disk with everything before it. */
-  end(): void {
-    const line = this.sign("closed");
+  end(told: Told): void {
+    const line = this.sign("closed", told);
     this.#file.syncNow();
     this.head.writeNow(line);
   }

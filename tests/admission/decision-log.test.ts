@@ -277,6 +277,19 @@ describe("while the disk is full", () => {
     expect(news.filter((kind) => kind !== "anchored")).toEqual(["failing", "writing"]);
     expect(verifyLog(folder)).toMatchObject({ holds: true, summary: { records: 3, lost: 4 } });
   });
+
+  it("what was lost is said at the end, too", async () => {
+    const folder = newFolder();
+    const log = openDecisionLog(join(folder, "decisions.log"));
+    const real = LogFile.prototype.append;
+    LogFile.prototype.append = () => {
+      throw Object.assign(new Error("no space left on device"), { code: "DISK_FULL" });
+    };
+    await expect(log.append(record("Pod shop/lost"))).rejects.toThrow("no space");
+    LogFile.prototype.append = real;
+    await log.close();
+    expect(verifyLog(folder)).toMatchObject({ holds: true, summary: { records: 0, lost: 1 } });
+  });
 });
 
 describe("a log that was changed breaks at the record that was", () => {
