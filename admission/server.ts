@@ -67,6 +67,7 @@ export async function startReviewServer(options: ReviewServerOptions): Promise<R
     serverFactory: (handler) => {
       const timeouts = { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: MINUTE_MS };
       https = createServer({ ...timeouts, ...tlsOptions(options.certificate), ...callers.tls }, handler);
+      https.on("checkExpectation", handler); // Node would answer 417 without a reason
       return https;
     },
   });

@@ -190,6 +190,7 @@ describe("however it is sent", () => {
     ["two lengths", post("content-length: 1\r\ncontent-length: 2\r\n\r\n{}")],
     ["a length and chunks", post("content-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n")],
     ["a chunk of no size", post(`${json}transfer-encoding: chunked\r\n\r\nzz\r\n`)],
+    ["an expectation nobody knows", post(`${json}expect: tea\r\ncontent-length: 2\r\n\r\n{}`)],
     ["a head without end", post(`x: ${"x".repeat(17_000)}\r\n\r\n`)],
     ["a body that never ends", post(`${json}content-length: 100\r\n\r\n{`)],
   ])("as %s", async (_, bytes) => expectAnswered(await sendBytes(webhook, bytes)));
