@@ -59,8 +59,9 @@ export function createServing(options: ServingOptions, onRenewed: (next: Serving
   publish();
   let serving = issue();
   const renew = () => {
-    serving = issue();
-    onRenewed(serving);
+    const next = issue();
+    onRenewed(next); // where that fails, the one that is served still counts, and the next look tries again
+    serving = next;
   };
   const rotate = () => {
     authority.rotate();

@@ -76,8 +76,9 @@ export async function openSharedServing(
     }
     const due = serving.notAfterMs - clock() < lives.servingMs * RENEWAL_SHARE;
     if (!due && isOf(serving, trusted)) return;
-    serving = issueServing(trusted, serverNames, lives.servingMs);
-    onRenewed(serving);
+    const next = issueServing(trusted, serverNames, lives.servingMs);
+    onRenewed(next); // where that fails, the one that is served still counts, and the next look tries again
+    serving = next;
   };
   const everyMs = Math.min(LONGEST_CHECK_MS, lives.servingMs / CHECKS_PER_LIFE);
   let looking = false;

@@ -181,6 +181,34 @@ describe("what a replica serves with", () => {
     });
   });
 
+  it("stays the current one until the listener has taken the next, and is tried again soon", async () => {
+    const api = fakeApiServer();
+    api.put(PATHS.namespaces, { metadata: { name: NAMESPACE } });
+    const taken: { certPem: string }[] = [];
+    const during: unknown[] = [];
+    const serving = await openSharedServing(
+      {
+        api,
+        registration: createRegistration(api, CONFIG),
+        namespace: NAMESPACE,
+        serverNames: ["outrider-admission.outrider-system.svc"],
+        caFile: join(folder, "ca.pem"),
+        lives: { servingMs: 400, anchorMs: 365 * DAY_MS, overlapMs: 1 },
+        clock: Date.now,
+        log: silentLog,
+      },
+      (next) => {
+        if (during.push(serving.current()) <= 2) throw new Error("tls.clientCa is not there");
+        taken.push(next);
+      },
+    );
+    const first = serving.current();
+    await until(() => taken.length > 0);
+    serving.close();
+    expect(during.slice(0, 3)).toEqual([first, first, first]);
+    expect(serving.current()).toBe(taken.at(-1));
+  });
+
   it("is renewed while the API server is away", async () => {
     await withServing({ servingMs: 400, overlapMs: 1 }, async (api, { served, serving }) => {
       api.fault = down;
