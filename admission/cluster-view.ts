@@ -4,7 +4,7 @@ import type { Log } from "../core/base/log.ts";
 import { watchFolder } from "../core/cluster/watch-folder.ts";
 import type { EventSink } from "../core/events/sink.ts";
 import type { Digest } from "../core/policy/evidence.ts";
-import type { ImagePolicy } from "../core/policy/images/image-policy-schema.ts";
+import type { ImagePolicy } from "../core/policy/images/schema/image-policy-schema.ts";
 import type { AdmissionConfig } from "./config.ts";
 import type { Prepare } from "./https/doors.ts";
 import { createServing, type ServingCertificate } from "./https/tls.ts";

@@ -2,7 +2,7 @@ import { asError } from "../core/base/errors.ts";
 import type { ImageReference } from "../core/images/reference.ts";
 import type { Keyring } from "../core/images/registry/credentials/keyring.ts";
 import type { Digest, ImageEvidence } from "../core/policy/evidence.ts";
-import type { Authority, ImagePolicy } from "../core/policy/images/image-policy-schema.ts";
+import type { Authority, ImagePolicy } from "../core/policy/images/schema/image-policy-schema.ts";
 import { imagesOf } from "../core/policy/pods/pod-spec.ts";
 import type { Subject } from "./containers.ts";
 import type { Question } from "./judge.ts";

@@ -1,6 +1,6 @@
 import type { Clock } from "../core/base/clock.ts";
 import type { Digest } from "../core/policy/evidence.ts";
-import type { ImagePolicy } from "../core/policy/images/image-policy-schema.ts";
+import type { ImagePolicy } from "../core/policy/images/schema/image-policy-schema.ts";
 import type { Labels } from "../core/policy/network/labels.ts";
 import { extract } from "./containers.ts";
 import { type EvidenceSources, gather } from "./evidence.ts";

@@ -1,6 +1,5 @@
 import { CodedError } from "../core/base/errors.ts";
 import { formatRepository, type ImageReference, parseReference } from "../core/images/reference.ts";
-import type { ImagePolicy } from "../core/policy/images/image-policy-schema.ts";
 import {
   coversImage,
   coversNamespace,
@@ -10,6 +9,7 @@ import {
   policyIn,
   readsNamespaceLabels,
 } from "../core/policy/images/match.ts";
+import type { ImagePolicy } from "../core/policy/images/schema/image-policy-schema.ts";
 import type { Labels } from "../core/policy/network/labels.ts";
 import { podSecurityVersion } from "../core/policy/pods/pod-security-labels.ts";
 import { type ImageAt, imagesOf, isObject, type PodSpecAt } from "../core/policy/pods/pod-spec.ts";

@@ -15,7 +15,7 @@ import { readConfigText } from "../core/base/config.ts";
 import { CodedError, codedSystemError } from "../core/base/errors.ts";
 import { parseManifest } from "../core/cluster/documents.ts";
 import { readFolder } from "../core/cluster/read-folder.ts";
-import type { ImagePolicy } from "../core/policy/images/image-policy-schema.ts";
+import type { ImagePolicy } from "../core/policy/images/schema/image-policy-schema.ts";
 import type { Labels } from "../core/policy/network/labels.ts";
 import { isObject, type JsonObject, textOf } from "../core/policy/pods/pod-spec.ts";
 import { openScanStore } from "../scanner/store.ts";

@@ -5,8 +5,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { z } from "zod";
-import { imagePolicySchema } from "../core/policy/images/image-policy-schema.ts";
-import { trustRootSchema } from "../core/policy/images/trust-root.ts";
+import { imagePolicySchema } from "../core/policy/images/schema/image-policy-schema.ts";
+import { trustRootSchema } from "../core/policy/images/schema/trust-root.ts";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 const GROUP = "outrider.dev";

@@ -3,8 +3,8 @@ import { CodedError } from "../../core/base/errors.ts";
 import type { Closable } from "../../core/base/lifecycle.ts";
 import type { ApiObject, ApiServer } from "../../core/cluster/api-server/api-server.ts";
 import { watchObjects } from "../../core/cluster/api-server/watch-objects.ts";
-import type { CompiledObject } from "../../core/policy/images/compile-policies.ts";
-import type { ImagePolicy } from "../../core/policy/images/image-policy-schema.ts";
+import type { CompiledObject } from "../../core/policy/images/schema/compile-policies.ts";
+import type { ImagePolicy } from "../../core/policy/images/schema/image-policy-schema.ts";
 import { compileObjects, type PolicyChange } from "../policies.ts";
 import { CRD_VERSION_NAME, PATHS } from "./paths.ts";
 

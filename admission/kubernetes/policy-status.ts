@@ -1,7 +1,7 @@
 import type { Log } from "../../core/base/log.ts";
 import type { ApiObject, ApiServer } from "../../core/cluster/api-server/api-server.ts";
-import type { CompiledObject } from "../../core/policy/images/compile-policies.ts";
-import { type Condition, policyConditions } from "../../core/policy/images/policy-status.ts";
+import type { CompiledObject } from "../../core/policy/images/schema/compile-policies.ts";
+import { type Condition, policyConditions } from "../../core/policy/images/schema/policy-status.ts";
 import { PATHS } from "./paths.ts";
 
 interface PolicyLike extends ApiObject {

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { admits } from "../../core/policy/decision.ts";
-import type { ImagePolicy } from "../../core/policy/images/image-policy-schema.ts";
+import type { ImagePolicy } from "../../core/policy/images/schema/image-policy-schema.ts";
 import { isObject } from "../../core/policy/pods/pod-spec.ts";
 import { outcomeOf, violationsOf } from "../answer/outcome.ts";
 import { plainText } from "../answer/plain-text.ts";

@@ -1,6 +1,6 @@
 import { asError } from "../base/errors.ts";
 import type { Digest, ImageEvidence, Lookup, ScanResult, Verified } from "../policy/evidence.ts";
-import type { Authority } from "../policy/images/authority.ts";
+import type { Authority } from "../policy/images/schema/authority.ts";
 import { waitFor } from "./cache/patience.ts";
 import { createTagCache, type TagAnswer, type TagCache } from "./cache/tag-cache.ts";
 import { trustIdOf } from "./cache/trust-id.ts";

@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { CodedError } from "../base/errors.ts";
 import type { SignerRole } from "../policy/evidence.ts";
-import type { KeyAuthority } from "../policy/images/authority.ts";
+import type { KeyAuthority } from "../policy/images/schema/authority.ts";
 import { IMAGES_ERRORS } from "./errors.ts";
 import type { SigstoreVerifier } from "./sigstore/witnessed.ts";
 

@@ -1,5 +1,5 @@
-import type { Authority } from "../policy/images/authority.ts";
-import type { SigstoreRoot } from "../policy/images/trust-root.ts";
+import type { Authority } from "../policy/images/schema/authority.ts";
+import type { SigstoreRoot } from "../policy/images/schema/trust-root.ts";
 import { type TrustedKey, trustedKey } from "./keys.ts";
 import { type NotaryStore, notaryStore } from "./notary/store.ts";
 import { type TrustedIdentity, trustedIdentity } from "./sigstore/identity.ts";

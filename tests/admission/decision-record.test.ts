@@ -9,7 +9,7 @@ import { verifyLog } from "../../admission/record/verify-log.ts";
 import type { ReviewRequest } from "../../admission/review.ts";
 import { CodedError } from "../../core/base/errors.ts";
 import type { Proof } from "../../core/policy/admissible.ts";
-import type { ImagePolicy } from "../../core/policy/images/image-policy-schema.ts";
+import type { ImagePolicy } from "../../core/policy/images/schema/image-policy-schema.ts";
 import { openShop, pod, type Shop, startWebhook, type Webhook } from "./support/webhook.ts";
 
 let shop: Shop;

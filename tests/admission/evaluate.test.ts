@@ -11,7 +11,7 @@ import type { World } from "../../admission/rules.ts";
 import { DAY_MS } from "../../core/base/clock.ts";
 import { CodedError } from "../../core/base/errors.ts";
 import type { Digest, ImageEvidence, Signature, Verified } from "../../core/policy/evidence.ts";
-import type { ImagePolicy } from "../../core/policy/images/image-policy-schema.ts";
+import type { ImagePolicy } from "../../core/policy/images/schema/image-policy-schema.ts";
 import { imagePolicy } from "../support/image-policy.ts";
 import { reviewOf } from "./support/review.ts";
 

@@ -7,7 +7,7 @@ import { createImageSource, type ImageSource } from "../../admission/images.ts";
 import { addEvidenceMetrics } from "../../admission/record/evidence-metrics.ts";
 import { parseReference } from "../../core/images/reference.ts";
 import type { ImageEvidence } from "../../core/policy/evidence.ts";
-import type { Authority } from "../../core/policy/images/authority.ts";
+import type { Authority } from "../../core/policy/images/schema/authority.ts";
 import { openShop, RELEASE, type Shop } from "./support/webhook.ts";
 
 const trusted: readonly Authority[] = [{ name: RELEASE.name, role: "release", key: RELEASE.publicKeyPem }];

@@ -4,7 +4,7 @@ import { type GateDeps, gate } from "../../admission/gate.ts";
 import { isAdmitted } from "../../admission/judge.ts";
 import type { ReviewRequest } from "../../admission/review.ts";
 import type { Digest, Signature, Verified } from "../../core/policy/evidence.ts";
-import type { ImagePolicy } from "../../core/policy/images/image-policy-schema.ts";
+import type { ImagePolicy } from "../../core/policy/images/schema/image-policy-schema.ts";
 import { imagePolicy } from "../support/image-policy.ts";
 import { reviewOf } from "./support/review.ts";
 

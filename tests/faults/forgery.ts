@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { trustIdOf } from "../../core/images/cache/trust-id.ts";
 import type { Digest } from "../../core/policy/evidence.ts";
-import type { ImagePolicy } from "../../core/policy/images/image-policy-schema.ts";
+import type { ImagePolicy } from "../../core/policy/images/schema/image-policy-schema.ts";
 import type { Random } from "../support/registry-of-faults/random.ts";
 import { type Gallery, PROVENANCE } from "./gallery.ts";
 

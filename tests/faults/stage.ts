@@ -15,7 +15,7 @@ import { openTagHistory, type TagHistory } from "../../core/images/registry/tag-
 import { createRegistryClient } from "../../core/images/registry-client.ts";
 import { createVerifierPool } from "../../core/images/workers/pool.ts";
 import type { Digest, ScanResult } from "../../core/policy/evidence.ts";
-import type { ImagePolicy } from "../../core/policy/images/image-policy-schema.ts";
+import type { ImagePolicy } from "../../core/policy/images/schema/image-policy-schema.ts";
 import { type Random, randomOf, seedFrom } from "../support/registry-of-faults/random.ts";
 import { hang, inProcess, reset, SEEDED_FAULTS, seededFaults, status } from "../support/registry-of-faults.ts";
 import { tamper } from "./forgery.ts";

@@ -1,4 +1,4 @@
-import type { ImagePolicy } from "../../core/policy/images/image-policy-schema.ts";
+import type { ImagePolicy } from "../../core/policy/images/schema/image-policy-schema.ts";
 import { imagePolicy } from "../support/image-policy.ts";
 import type { Random } from "../support/registry-of-faults/random.ts";
 import { type Gallery, KEYS, type KeyName, PROVENANCE } from "./gallery.ts";

@@ -18,8 +18,8 @@ import {
 } from "../../core/images/media-types.ts";
 import { createRegistryClient } from "../../core/images/registry-client.ts";
 import type { ImageEvidence } from "../../core/policy/evidence.ts";
-import type { Authority } from "../../core/policy/images/authority.ts";
-import type { Json, JsonRecord } from "../../core/policy/images/trust-root.ts";
+import type { Authority } from "../../core/policy/images/schema/authority.ts";
+import type { Json, JsonRecord } from "../../core/policy/images/schema/trust-root.ts";
 import { writePem } from "../../core/wire/x509/pem.ts";
 import { describeWith } from "../support/parts.ts";
 import { createSigstore, SIGNED_AT_MS, type Wrapping } from "../support/sigstore/authority.ts";

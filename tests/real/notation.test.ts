@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { collectImageEvidence } from "../../core/images/evidence.ts";
 import { createRegistryClient } from "../../core/images/registry-client.ts";
 import type { ImageEvidence } from "../../core/policy/evidence.ts";
-import type { NotaryAuthority } from "../../core/policy/images/authority.ts";
+import type { NotaryAuthority } from "../../core/policy/images/schema/authority.ts";
 import { startTimestampServer } from "../support/notary/timestamp-server.ts";
 import { describeWith } from "../support/parts.ts";
 import {

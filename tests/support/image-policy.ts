@@ -1,5 +1,5 @@
-import { type ImagePolicy, imagePolicySchema } from "../../core/policy/images/image-policy-schema.ts";
-import { resolvePolicy, type TrustRoots } from "../../core/policy/images/resolve-policy.ts";
+import { type ImagePolicy, imagePolicySchema } from "../../core/policy/images/schema/image-policy-schema.ts";
+import { resolvePolicy, type TrustRoots } from "../../core/policy/images/schema/resolve-policy.ts";
 
 /** A policy in force, from its spec as a file would have it. @throws when the schema or a trust root's name is wrong */
 export function imagePolicy(spec: object, roots: TrustRoots = new Map(), name = "production"): ImagePolicy {

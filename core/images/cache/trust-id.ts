@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Authority } from "../../policy/images/authority.ts";
+import type { Authority } from "../../policy/images/schema/authority.ts";
 
 /** SHA-256 (hex) over everything that verification by these authorities depends on. */
 export type TrustId = string;

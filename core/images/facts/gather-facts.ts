@@ -1,6 +1,6 @@
 import { CodedError } from "../../base/errors.ts";
 import type { Digest, ScanResult, SignerRole, Verified } from "../../policy/evidence.ts";
-import type { Authority } from "../../policy/images/authority.ts";
+import type { Authority } from "../../policy/images/schema/authority.ts";
 import { EVIDENCE_CACHE_ERRORS } from "../cache/errors.ts";
 import type { ReceivedAs } from "../claims/artifact.ts";
 import { discoverArtifacts } from "../discover.ts";

@@ -1,4 +1,4 @@
-import { ANY_IDENTITY, isPartOf, readX509Subject, type X509Subject } from "../../policy/images/x509-subject.ts";
+import { ANY_IDENTITY, isPartOf, readX509Subject, type X509Subject } from "../../policy/images/schema/x509-subject.ts";
 import { quoted, refuse } from "./refusal.ts";
 import type { Certificate } from "./x509/certificate.ts";
 

@@ -1,6 +1,6 @@
 import { CodedError, messageOf } from "../../base/errors.ts";
 import type { SignerRole } from "../../policy/evidence.ts";
-import type { NotaryAuthority } from "../../policy/images/authority.ts";
+import type { NotaryAuthority } from "../../policy/images/schema/authority.ts";
 import { type Identities, readIdentities } from "./identities.ts";
 import type { Certificate } from "./x509/certificate.ts";
 import { readStore, readTimestampStore } from "./x509/trust-store.ts";

@@ -1,6 +1,6 @@
 import type { SignerRole } from "../../policy/evidence.ts";
-import type { KeylessAuthority } from "../../policy/images/authority.ts";
-import { readIdentityPattern } from "../../policy/images/identity-pattern.ts";
+import type { KeylessAuthority } from "../../policy/images/schema/authority.ts";
+import { readIdentityPattern } from "../../policy/images/schema/identity-pattern.ts";
 import type { CertificateIdentity } from "./certificate.ts";
 
 /** An authority that is recognised by what a certificate says of its holder. */

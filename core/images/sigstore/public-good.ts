@@ -1,4 +1,4 @@
-import type { SigstoreRoot } from "../../policy/images/trust-root.ts";
+import type { SigstoreRoot } from "../../policy/images/schema/trust-root.ts";
 import trustedRoot from "./public-good.json" with { type: "json" };
 
 /** Sigstore's public instance (Fulcio, Rekor v1 and v2, its timestamp authority), pinned: no network is asked. */

@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
 import { z } from "zod";
 import { CodedError, messageOf } from "../../base/errors.ts";
-import type { SigstoreRoot } from "../../policy/images/trust-root.ts";
+import type { SigstoreRoot } from "../../policy/images/schema/trust-root.ts";
 import { KEY_USAGE, readCertificate } from "../../wire/x509/x509.ts";
 import { IMAGES_ERRORS } from "../errors.ts";
 import { EXTENDED_KEY_USAGE } from "./certificate.ts";

@@ -1,5 +1,5 @@
 import type { KeyObject } from "node:crypto";
-import type { SigstoreRoot } from "../../policy/images/trust-root.ts";
+import type { SigstoreRoot } from "../../policy/images/schema/trust-root.ts";
 import { malformed } from "../claims/statement.ts";
 import { loadLibrary, type SigstoreLibrary } from "./library.ts";
 import { checkLogEntry, type LogWitness } from "./log-entry.ts";

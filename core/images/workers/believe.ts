@@ -1,5 +1,5 @@
 import type { Digest } from "../../policy/evidence.ts";
-import type { Authority } from "../../policy/images/authority.ts";
+import type { Authority } from "../../policy/images/schema/authority.ts";
 import type { Worth } from "../verify.ts";
 
 /**

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { SECOND_MS } from "../../base/clock.ts";
 import type { CodedError } from "../../base/errors.ts";
 import type { Digest, Discovered } from "../../policy/evidence.ts";
-import type { Authority } from "../../policy/images/authority.ts";
+import type { Authority } from "../../policy/images/schema/authority.ts";
 import type { Artifact } from "../claims/artifact.ts";
 import { fairQueue } from "./fair-queue.ts";
 import { Seat, type Task } from "./seat.ts";

@@ -1,7 +1,7 @@
 import { SECOND_MS } from "../../base/clock.ts";
 import { CodedError } from "../../base/errors.ts";
 import type { Digest, Discovered } from "../../policy/evidence.ts";
-import type { Authority } from "../../policy/images/authority.ts";
+import type { Authority } from "../../policy/images/schema/authority.ts";
 import { trustIdOf } from "../cache/trust-id.ts";
 import type { Artifact } from "../claims/artifact.ts";
 import { believed } from "./believe.ts";

@@ -1,4 +1,4 @@
-import type { Authority } from "../../policy/images/authority.ts";
+import type { Authority } from "../../policy/images/schema/authority.ts";
 import { type TrustId, trustIdOf } from "../cache/trust-id.ts";
 import { parseTrust, type Trust } from "../trust.ts";
 

@@ -1,7 +1,7 @@
 import { asError, CodedError } from "../../base/errors.ts";
 import type { Closable } from "../../base/lifecycle.ts";
 import type { Digest, Discovered } from "../../policy/evidence.ts";
-import type { Authority } from "../../policy/images/authority.ts";
+import type { Authority } from "../../policy/images/schema/authority.ts";
 import type { Artifact } from "../claims/artifact.ts";
 import { verifyArtifact, type Worth } from "../verify.ts";
 import { VERIFY_ERRORS, type VerifyCode } from "./errors.ts";

@@ -2,8 +2,8 @@ import type { Attestation, Verified } from "../evidence.ts";
 import { attestationsOf } from "./image-attestations.ts";
 import { broken, complain, digestOf, type Judged, met, pinnedName, type Ruling, SILENT } from "./image-judged.ts";
 import { agedText, expectedOf, namesOf, olderThan } from "./image-words.ts";
-import { claimantsOf } from "./predicate-types.ts";
 import { tally } from "./quorum.ts";
+import { claimantsOf } from "./schema/predicate-types.ts";
 
 /**
  * Whether enough approvers approved this digest, none of whom made it: an approval by an identity that also signed the

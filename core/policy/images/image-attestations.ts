@@ -11,10 +11,10 @@ import {
   SILENT,
   together,
 } from "./image-judged.ts";
-import type { ImagePolicySpec } from "./image-policy-schema.ts";
 import { agedText, expectedOf, namesOf, olderThan } from "./image-words.ts";
-import { claimantsOf, predicateTypesOf } from "./predicate-types.ts";
 import { type Tally, tally } from "./quorum.ts";
+import type { ImagePolicySpec } from "./schema/image-policy-schema.ts";
+import { claimantsOf, predicateTypesOf } from "./schema/predicate-types.ts";
 
 type AttestationRule = ImagePolicySpec["attestations"][number];
 

@@ -2,7 +2,7 @@ import type { Proof } from "../admissible.ts";
 import type { Violation } from "../decision.ts";
 import { POLICY_ERRORS } from "../errors.ts";
 import type { Digest, ImageEvidence } from "../evidence.ts";
-import type { ImagePolicy } from "./image-policy-schema.ts";
+import type { ImagePolicy } from "./schema/image-policy-schema.ts";
 
 /** Where the image is written, and what else is known of it there. */
 export interface ImagePlace {

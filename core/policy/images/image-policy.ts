@@ -17,10 +17,10 @@ import {
   together,
   violation,
 } from "./image-judged.ts";
-import type { ImagePolicy } from "./image-policy-schema.ts";
 import { judgeDenied, judgeVersions, writtenDigest } from "./image-refused.ts";
 import { judgeScan } from "./image-scan.ts";
 import { judgeSigners } from "./image-signers.ts";
+import type { ImagePolicy } from "./schema/image-policy-schema.ts";
 
 export type { ImagePlace } from "./image-judged.ts";
 

@@ -1,6 +1,5 @@
 import type { Violation } from "../decision.ts";
 import type { Signature, Verified } from "../evidence.ts";
-import type { Authority } from "./authority.ts";
 import {
   broken,
   complain,
@@ -17,6 +16,7 @@ import {
 } from "./image-judged.ts";
 import { agedText, expectedOf, namesOf, olderThan } from "./image-words.ts";
 import { type Tally, tally } from "./quorum.ts";
+import type { Authority } from "./schema/authority.ts";
 
 /**
  * Whether enough of the policy's release authorities signed this very digest, recently enough where an age is asked for.

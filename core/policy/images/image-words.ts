@@ -1,6 +1,6 @@
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../base/clock.ts";
 import { formatDuration } from "../../base/duration.ts";
-import type { Threshold } from "./fields.ts";
+import type { Threshold } from "./schema/fields.ts";
 
 /** "one by a", "one by each of a, b", "2 of a, b, c": what a threshold wants, for a person. */
 export function expectedOf(require: Threshold, of: readonly { readonly name: string }[]): string {

@@ -1,6 +1,6 @@
 import { type Labels, selects } from "../network/labels.ts";
 import { matchesImage } from "./image-glob.ts";
-import type { ImagePolicy } from "./image-policy-schema.ts";
+import type { ImagePolicy } from "./schema/image-policy-schema.ts";
 
 export type PolicyMode = ImagePolicy["spec"]["mode"];
 

@@ -1,6 +1,6 @@
 import { MINUTE_MS } from "../../base/clock.ts";
 import type { Digest } from "../evidence.ts";
-import type { Threshold } from "./fields.ts";
+import type { Threshold } from "./schema/fields.ts";
 
 /** A clock may be this far behind the one that stamped a claim, in milliseconds; further ahead is not believed. */
 export const CLOCK_SKEW_MS = 5 * MINUTE_MS;

@@ -5,7 +5,7 @@ import { PATHS } from "../../../admission/kubernetes/paths.ts";
 import { writePolicyStatus } from "../../../admission/kubernetes/policy-status.ts";
 import { RUNNING_SETTLE_MS, type RunningDigests, watchRunning } from "../../../admission/kubernetes/running.ts";
 import { silentLog } from "../../../core/base/log.ts";
-import type { ImagePolicy } from "../../../core/policy/images/image-policy-schema.ts";
+import type { ImagePolicy } from "../../../core/policy/images/schema/image-policy-schema.ts";
 import { down, type FakeApiServer, fakeApiServer } from "../../support/fake-api-server.ts";
 
 const opened: { close(): void }[] = [];

@@ -9,12 +9,12 @@ import type {
   Signature,
   SignerRole,
 } from "../../../core/policy/evidence.ts";
+import { wantedOf } from "../../../core/policy/images/quorum.ts";
 import {
   APPROVAL_PREDICATE,
   type ImagePolicy,
   imagePolicySchema,
-} from "../../../core/policy/images/image-policy-schema.ts";
-import { wantedOf } from "../../../core/policy/images/quorum.ts";
+} from "../../../core/policy/images/schema/image-policy-schema.ts";
 
 export const NOW_MS = Date.parse("2026-11-21T12:00:00Z");
 const MAX_AGE_MS = 7 * DAY_MS;

@@ -7,7 +7,7 @@ import { createRegistryClient, type RegistryClient } from "../../../core/images/
 import { admits } from "../../../core/policy/decision.ts";
 import type { ImageEvidence } from "../../../core/policy/evidence.ts";
 import { judgeImage } from "../../../core/policy/images/image-policy.ts";
-import type { ImagePolicy } from "../../../core/policy/images/image-policy-schema.ts";
+import type { ImagePolicy } from "../../../core/policy/images/schema/image-policy-schema.ts";
 import { imagePolicy } from "../../support/image-policy.ts";
 import { type FaultyRegistry, startFaultyRegistry } from "../../support/registry-of-faults.ts";
 

@@ -10,7 +10,7 @@ import {
   POSITIVE_TTL_MS,
 } from "../../../core/images/evidence-cache.ts";
 import { createRegistryClient, type RegistryClient } from "../../../core/images/registry-client.ts";
-import type { Authority } from "../../../core/policy/images/image-policy-schema.ts";
+import type { Authority } from "../../../core/policy/images/schema/image-policy-schema.ts";
 import { dawdle, type FaultyRegistry, on, startFaultyRegistry, status } from "../../support/registry-of-faults.ts";
 
 const release = generateSigner("acme-release");

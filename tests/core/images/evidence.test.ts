@@ -24,7 +24,7 @@ import {
 } from "../../../core/images/media-types.ts";
 import { createRegistryClient, type RegistryClient } from "../../../core/images/registry-client.ts";
 import type { ImageEvidence, ScanResult } from "../../../core/policy/evidence.ts";
-import type { Authority } from "../../../core/policy/images/image-policy-schema.ts";
+import type { Authority } from "../../../core/policy/images/schema/image-policy-schema.ts";
 import {
   dawdle,
   dropReferrers,

@@ -4,7 +4,7 @@ import { attachReferrer } from "../../../cli/demo/signing/bundle.ts";
 import { collectImageEvidence } from "../../../core/images/evidence.ts";
 import { COSIGN_SIGN_PREDICATE } from "../../../core/images/media-types.ts";
 import { createRegistryClient, type RegistryClient } from "../../../core/images/registry-client.ts";
-import type { Authority } from "../../../core/policy/images/authority.ts";
+import type { Authority } from "../../../core/policy/images/schema/authority.ts";
 import { type FaultyRegistry, startFaultyRegistry } from "../../support/registry-of-faults.ts";
 import { createSigstore } from "../../support/sigstore/authority.ts";
 

@@ -4,7 +4,7 @@ import {
   PATTERN_DEPTH_LIMIT,
   PATTERN_STATES_LIMIT,
   readIdentityPattern,
-} from "../../../core/policy/images/identity-pattern.ts";
+} from "../../../core/policy/images/schema/identity-pattern.ts";
 
 describe("a pattern of identities", () => {
   const cases: [pattern: string, text: string, matches: boolean][] = [

@@ -9,8 +9,8 @@ import {
   judgeUncovered,
   onUndecidedOf,
 } from "../../../core/policy/images/image-policy.ts";
-import { imagePolicySchema } from "../../../core/policy/images/image-policy-schema.ts";
 import { VULNERABILITIES_NAMED } from "../../../core/policy/images/image-scan.ts";
+import { imagePolicySchema } from "../../../core/policy/images/schema/image-policy-schema.ts";
 import { imagePolicy } from "../../support/image-policy.ts";
 
 const NOW = Date.parse("2026-03-10T12:00:00Z");

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@jest/globals";
 import type { Digest, ImageEvidence } from "../../../core/policy/evidence.ts";
 import { judgeImage } from "../../../core/policy/images/image-policy.ts";
-import { imagePolicySchema } from "../../../core/policy/images/image-policy-schema.ts";
-import type { TrustRoots } from "../../../core/policy/images/resolve-policy.ts";
-import { trustRootSchema } from "../../../core/policy/images/trust-root.ts";
+import { imagePolicySchema } from "../../../core/policy/images/schema/image-policy-schema.ts";
+import type { TrustRoots } from "../../../core/policy/images/schema/resolve-policy.ts";
+import { trustRootSchema } from "../../../core/policy/images/schema/trust-root.ts";
 import { imagePolicy } from "../../support/image-policy.ts";
 import { issue } from "../../support/notary/certificates.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
-import { authoritySchema } from "../../../core/policy/images/authority.ts";
-import { isPartOf, readX509Subject } from "../../../core/policy/images/x509-subject.ts";
+import { authoritySchema } from "../../../core/policy/images/schema/authority.ts";
+import { isPartOf, readX509Subject } from "../../../core/policy/images/schema/x509-subject.ts";
 
 const ACME = "x509.subject: C=US, ST=WA, O=Acme";
 

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { JsonRecord } from "../../../core/policy/images/trust-root.ts";
+import type { JsonRecord } from "../../../core/policy/images/schema/trust-root.ts";
 import { writePem } from "../../../core/wire/x509/pem.ts";
 import type { createSigstore } from "../../support/sigstore/authority.ts";
 import type { KeyPair } from "../../support/sigstore/certificates.ts";

@@ -1,8 +1,8 @@
 import { notaryStore } from "../../../core/images/notary/store.ts";
 import { type NotaryArtifact, type NotaryWorth, verifyNotary } from "../../../core/images/notary/verify-notary.ts";
 import type { Digest, Discovered } from "../../../core/policy/evidence.ts";
-import type { NotaryAuthority } from "../../../core/policy/images/authority.ts";
-import type { NotaryRoot } from "../../../core/policy/images/trust-root.ts";
+import type { NotaryAuthority } from "../../../core/policy/images/schema/authority.ts";
+import type { NotaryRoot } from "../../../core/policy/images/schema/trust-root.ts";
 import type { Issued } from "./certificates.ts";
 import { type SignatureWish, signCose, signJws, writeCose, writeJws } from "./envelopes.ts";
 

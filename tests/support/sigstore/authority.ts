@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Artifact, Material } from "../../../core/images/claims/artifact.ts";
 import type { Discovered } from "../../../core/policy/evidence.ts";
-import type { JsonRecord, SigstoreRoot } from "../../../core/policy/images/trust-root.ts";
+import type { JsonRecord, SigstoreRoot } from "../../../core/policy/images/schema/trust-root.ts";
 import { preAuthEncoding, writeEnvelope } from "../../../core/wire/dsse.ts";
 import { writePem } from "../../../core/wire/x509/pem.ts";
 import { createCertificateLog } from "./certificate-log.ts";

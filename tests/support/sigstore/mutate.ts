@@ -1,4 +1,4 @@
-import type { Json } from "../../../core/policy/images/trust-root.ts";
+import type { Json } from "../../../core/policy/images/schema/trust-root.ts";
 
 export type Path = readonly (string | number)[];
 

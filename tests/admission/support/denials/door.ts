@@ -15,7 +15,7 @@ import type {
   SignerRole,
   Verified,
 } from "../../../../core/policy/evidence.ts";
-import { type ImagePolicy, imagePolicySchema } from "../../../../core/policy/images/image-policy-schema.ts";
+import { type ImagePolicy, imagePolicySchema } from "../../../../core/policy/images/schema/image-policy-schema.ts";
 import { operationsOf, type Pod, requestFor } from "../webhook.ts";
 
 export const NOW_MS = Date.parse("2026-11-21T12:00:00Z");

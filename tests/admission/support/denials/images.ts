@@ -1,7 +1,7 @@
 import { pushImage } from "../../../../cli/demo/registry/registry.ts";
 import { signCosignSimple } from "../../../../cli/demo/signing/signing.ts";
 import { DAY_MS } from "../../../../core/base/clock.ts";
-import { APPROVAL_PREDICATE } from "../../../../core/policy/images/image-policy-schema.ts";
+import { APPROVAL_PREDICATE } from "../../../../core/policy/images/schema/image-policy-schema.ts";
 import { on, schema1, wrongDigestHeader } from "../../../support/registry-of-faults.ts";
 import { openShop, pod, policySpec, RELEASE, type Shop, startWebhook, type Webhook } from "../webhook.ts";
 import { attestation, DIGEST, IMAGE, NOW_MS, said, scan, signature, textOf } from "./door.ts";

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { COSIGN_SIGN_PREDICATE } from "../../../../core/images/media-types.ts";
 import { parseTrust } from "../../../../core/images/trust.ts";
 import { verifyArtifact } from "../../../../core/images/verify.ts";
-import type { Authority } from "../../../../core/policy/images/authority.ts";
+import type { Authority } from "../../../../core/policy/images/schema/authority.ts";
 import { bundleArtifact, createSigstore, SIGNED_AT_MS, type Wrapping } from "../../../support/sigstore/authority.ts";
 import { generateKeys } from "../../../support/sigstore/certificates.ts";
 

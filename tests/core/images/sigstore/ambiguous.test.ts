@@ -5,7 +5,7 @@ import { COSIGN_SIGN_PREDICATE, IN_TOTO } from "../../../../core/images/media-ty
 import { parseTrust } from "../../../../core/images/trust.ts";
 import { verifyArtifact } from "../../../../core/images/verify.ts";
 import type { Discovered } from "../../../../core/policy/evidence.ts";
-import type { Authority } from "../../../../core/policy/images/authority.ts";
+import type { Authority } from "../../../../core/policy/images/schema/authority.ts";
 import { preAuthEncoding, writeEnvelope } from "../../../../core/wire/dsse.ts";
 import { explicitTag } from "../../../../core/wire/x509/der.ts";
 import { der, oid, utf8String } from "../../../../core/wire/x509/der-writer.ts";

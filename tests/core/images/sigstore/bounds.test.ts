@@ -16,8 +16,8 @@ import {
 import { parseTrust } from "../../../../core/images/trust.ts";
 import { verifyArtifact } from "../../../../core/images/verify.ts";
 import type { Discovered } from "../../../../core/policy/evidence.ts";
-import type { Authority } from "../../../../core/policy/images/authority.ts";
-import type { Json, JsonRecord } from "../../../../core/policy/images/trust-root.ts";
+import type { Authority } from "../../../../core/policy/images/schema/authority.ts";
+import type { Json, JsonRecord } from "../../../../core/policy/images/schema/trust-root.ts";
 import { bundleArtifact, createSigstore } from "../../../support/sigstore/authority.ts";
 import { at, type Path, withLeaf } from "../../../support/sigstore/mutate.ts";
 

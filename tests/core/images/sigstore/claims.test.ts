@@ -3,7 +3,7 @@ import { COSIGN_SIGN_PREDICATE, COSIGN_VULN_PREDICATE } from "../../../../core/i
 import { parseTrust } from "../../../../core/images/trust.ts";
 import { verifyArtifact } from "../../../../core/images/verify.ts";
 import type { SignerRole } from "../../../../core/policy/evidence.ts";
-import type { Authority } from "../../../../core/policy/images/authority.ts";
+import type { Authority } from "../../../../core/policy/images/schema/authority.ts";
 import { bundleArtifact, createSigstore, SIGNED_AT_MS } from "../../../support/sigstore/authority.ts";
 
 const DIGEST = `sha256:${"a1".repeat(32)}` as const;

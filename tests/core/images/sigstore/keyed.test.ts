@@ -6,7 +6,7 @@ import { COSIGN_SIGN_PREDICATE } from "../../../../core/images/media-types.ts";
 import { parseTrust } from "../../../../core/images/trust.ts";
 import { verifyArtifact } from "../../../../core/images/verify.ts";
 import type { Discovered } from "../../../../core/policy/evidence.ts";
-import type { JsonRecord, SigstoreRoot } from "../../../../core/policy/images/trust-root.ts";
+import type { JsonRecord, SigstoreRoot } from "../../../../core/policy/images/schema/trust-root.ts";
 import { bitString, der, integer, oid, sequence } from "../../../../core/wire/x509/der-writer.ts";
 import { bundleArtifact, createSigstore, type Wrapping } from "../../../support/sigstore/authority.ts";
 import { generateKeys, type KeyPair } from "../../../support/sigstore/certificates.ts";

@@ -4,7 +4,7 @@ import { COSIGN_SIGN_PREDICATE } from "../../../../core/images/media-types.ts";
 import { parseTrust } from "../../../../core/images/trust.ts";
 import { verifyArtifact } from "../../../../core/images/verify.ts";
 import type { Discovered } from "../../../../core/policy/evidence.ts";
-import type { Authority } from "../../../../core/policy/images/authority.ts";
+import type { Authority } from "../../../../core/policy/images/schema/authority.ts";
 import { explicitTag } from "../../../../core/wire/x509/der.ts";
 import { der, oid, utf8String } from "../../../../core/wire/x509/der-writer.ts";
 import { bundleArtifact, createSigstore, type Holder, SIGNED_AT_MS } from "../../../support/sigstore/authority.ts";

@@ -4,7 +4,7 @@ import { PUBLIC_GOOD_ROOT } from "../../../../core/images/sigstore/public-good.t
 import { parseTrust } from "../../../../core/images/trust.ts";
 import { verifyArtifact } from "../../../../core/images/verify.ts";
 import type { Digest } from "../../../../core/policy/evidence.ts";
-import type { Authority } from "../../../../core/policy/images/authority.ts";
+import type { Authority } from "../../../../core/policy/images/schema/authority.ts";
 import { bundleArtifact } from "../../../support/sigstore/authority.ts";
 
 /** Made by others with the public instance; where each comes from is in tests/vectors/sigstore/README.md. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { parseTrust } from "../../../../core/images/trust.ts";
-import type { Authority } from "../../../../core/policy/images/authority.ts";
-import type { JsonRecord, SigstoreRoot } from "../../../../core/policy/images/trust-root.ts";
+import type { Authority } from "../../../../core/policy/images/schema/authority.ts";
+import type { JsonRecord, SigstoreRoot } from "../../../../core/policy/images/schema/trust-root.ts";
 import { createSigstore, SIGNED_AT_MS } from "../../../support/sigstore/authority.ts";
 import { authorityCertificate, USAGE } from "../../../support/sigstore/certificates.ts";
 import { withLeaf } from "../../../support/sigstore/mutate.ts";

@@ -9,7 +9,7 @@ import {
 import { startVerifyThread, type ThreadEvents } from "../../../../core/images/workers/thread.ts";
 import { createInThreadVerifier, type Verification } from "../../../../core/images/workers/verifier.ts";
 import type { Digest, Discovered } from "../../../../core/policy/evidence.ts";
-import type { Authority } from "../../../../core/policy/images/authority.ts";
+import type { Authority } from "../../../../core/policy/images/schema/authority.ts";
 
 const DIGEST: Digest = `sha256:${"a".repeat(64)}`;
 const EVIL = new URL("../support/evil-worker.mjs", import.meta.url);

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
-import { compilePolicies } from "../../../../core/policy/images/compile-policies.ts";
-import type { ImagePolicy } from "../../../../core/policy/images/image-policy-schema.ts";
+import { compilePolicies } from "../../../../core/policy/images/schema/compile-policies.ts";
+import type { ImagePolicy } from "../../../../core/policy/images/schema/image-policy-schema.ts";
 import {
   CONDITION_MESSAGE_LIMIT_CHARS,
   policyConditions,
   type StatusOf,
-} from "../../../../core/policy/images/policy-status.ts";
-import { PUBLIC_GOOD } from "../../../../core/policy/images/trust-root.ts";
+} from "../../../../core/policy/images/schema/policy-status.ts";
+import { PUBLIC_GOOD } from "../../../../core/policy/images/schema/trust-root.ts";
 
 const head = { apiVersion: "outrider.dev/v1alpha1" };
 const KEY = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----";

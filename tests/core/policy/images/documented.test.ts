@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { parse } from "yaml";
-import { compilePolicies } from "../../../../core/policy/images/compile-policies.ts";
+import { compilePolicies } from "../../../../core/policy/images/schema/compile-policies.ts";
 
 const TEXT = readFileSync(join(import.meta.dirname, "../../../../docs/image-policy.md"), "utf8");
 const key = (digit: string) => `-----BEGIN PUBLIC KEY-----\nAAA${digit}\n-----END PUBLIC KEY-----\n`;

@@ -1,14 +1,17 @@
 import { describe, expect, it } from "@jest/globals";
-import { IDENTITIES_PER_AUTHORITY, IDENTITY_LIMIT_CHARS } from "../../../../core/policy/images/authority.ts";
+import { IDENTITIES_PER_AUTHORITY, IDENTITY_LIMIT_CHARS } from "../../../../core/policy/images/schema/authority.ts";
 import {
   AUTHORITIES_PER_POLICY,
   GLOBS_PER_POLICY,
   KEY_LIMIT_CHARS,
   STORE_LIMIT_CHARS,
-} from "../../../../core/policy/images/fields.ts";
-import { ATTESTATIONS_PER_POLICY, imagePolicySchema } from "../../../../core/policy/images/image-policy-schema.ts";
-import { REQUIREMENTS_LIMIT } from "../../../../core/policy/images/selector.ts";
-import { TRUSTED_ROOT_LIMIT_CHARS, trustRootSchema } from "../../../../core/policy/images/trust-root.ts";
+} from "../../../../core/policy/images/schema/fields.ts";
+import {
+  ATTESTATIONS_PER_POLICY,
+  imagePolicySchema,
+} from "../../../../core/policy/images/schema/image-policy-schema.ts";
+import { REQUIREMENTS_LIMIT } from "../../../../core/policy/images/schema/selector.ts";
+import { TRUSTED_ROOT_LIMIT_CHARS, trustRootSchema } from "../../../../core/policy/images/schema/trust-root.ts";
 
 const key = (body: string) => `-----BEGIN PUBLIC KEY-----\n${body}\n-----END PUBLIC KEY-----`;
 const numbered = (count: number) => Array.from({ length: count }, (_, n) => n);

@@ -11,7 +11,7 @@ import type {
   Verified,
 } from "../../../../core/policy/evidence.ts";
 import { type ImagePlace, judgeImage } from "../../../../core/policy/images/image-policy.ts";
-import { APPROVAL_PREDICATE } from "../../../../core/policy/images/image-policy-schema.ts";
+import { APPROVAL_PREDICATE } from "../../../../core/policy/images/schema/image-policy-schema.ts";
 import { imagePolicy } from "../../../support/image-policy.ts";
 
 const NOW = Date.parse("2026-11-21T12:00:00Z");

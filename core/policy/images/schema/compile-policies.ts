@@ -1,6 +1,6 @@
 import type { z } from "zod";
-import { type Problem, problemsOf } from "../../base/problems.ts";
-import { isObject } from "../pods/pod-spec.ts";
+import { type Problem, problemsOf } from "../../../base/problems.ts";
+import { isObject } from "../../pods/pod-spec.ts";
 import { type ImagePolicy, type ImagePolicyDocument, imagePolicySchema } from "./image-policy-schema.ts";
 import { resolvePolicy, type TrustRoots } from "./resolve-policy.ts";
 import { PUBLIC_GOOD, type TrustRoot, trustRootSchema } from "./trust-root.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { messageOf } from "../../base/errors.ts";
-import { SIGNER_ROLES, type SignerRole } from "../evidence.ts";
+import { messageOf } from "../../../base/errors.ts";
+import { SIGNER_ROLES, type SignerRole } from "../../evidence.ts";
 import { nameField, publicKeyField } from "./fields.ts";
 import { readIdentityPattern } from "./identity-pattern.ts";
 import type { NotaryRoot, SigstoreRoot } from "./trust-root.ts";

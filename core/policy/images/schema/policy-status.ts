@@ -1,4 +1,4 @@
-import type { Problem } from "../../base/problems.ts";
+import type { Problem } from "../../../base/problems.ts";
 import type { CompiledObject } from "./compile-policies.ts";
 
 /** Longest message of one condition, in characters. @see apimachinery, metav1.Condition: at most 32768 bytes */

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { SEVERITIES, SIGNER_ROLES } from "../evidence.ts";
+import { SEVERITIES, SIGNER_ROLES } from "../../evidence.ts";
+import { versionField } from "../version.ts";
 import { type Authority, authoritySchema } from "./authority.ts";
 import { contradictions } from "./contradictions.ts";
 import {
@@ -13,7 +14,6 @@ import {
   thresholdField,
 } from "./fields.ts";
 import { selectorField } from "./selector.ts";
-import { versionField } from "./version.ts";
 
 export type { Authority } from "./authority.ts";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { durationField } from "../../base/duration.ts";
-import { imageGlobProblem } from "./image-glob.ts";
+import { durationField } from "../../../base/duration.ts";
+import { imageGlobProblem } from "../image-glob.ts";
 
 /** Bounds of one policy, so that judging one image is bounded too. */
 export const AUTHORITIES_PER_POLICY = 32;

@@ -1,4 +1,4 @@
-import { closest } from "../../base/suggest.ts";
+import { closest } from "../../../base/suggest.ts";
 import type { Authority, AuthoritySpec } from "./authority.ts";
 import type { ImagePolicy, ImagePolicyDocument } from "./image-policy-schema.ts";
 import type { NotaryRoot, SigstoreRoot, TrustRoot } from "./trust-root.ts";

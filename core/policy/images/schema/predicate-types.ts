@@ -1,4 +1,4 @@
-import type { SignerRole } from "../evidence.ts";
+import type { SignerRole } from "../../evidence.ts";
 
 /**
  * Predicate types that policies may call by a short name: what `cosign attest --type` writes for it, and what the
