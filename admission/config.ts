@@ -3,11 +3,11 @@ import { z } from "zod";
 import { readConfig } from "../core/base/config.ts";
 import { durationField } from "../core/base/duration.ts";
 import { hostPortField } from "../core/base/host-port.ts";
-import { evidenceCacheSchema, verifySchema } from "./evidence-config.ts";
 import { type KubernetesConfig, kubernetesSchema } from "./kubernetes/config.ts";
 import { ANCHOR_LIFE_MS, ANCHOR_OVERLAP_MS, SERVING_LIFE_MS } from "./kubernetes/lives.ts";
 import { auditSchema } from "./record/audit-config.ts";
 import { dockerConfigSchema, registriesSchema, registryAt } from "./registries/config.ts";
+import { evidenceCacheSchema, verifySchema } from "./sources/evidence-config.ts";
 
 const DIGEST_PINNED = /@sha256:[0-9a-f]{64}$/;
 const folder = z.strictObject({ folder: z.string().min(1) });

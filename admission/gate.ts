@@ -4,10 +4,10 @@ import type { ImagePolicy } from "../core/policy/images/schema/image-policy-sche
 import type { Labels } from "../core/policy/network/labels.ts";
 import { extract } from "./containers.ts";
 import { type EvidenceSources, gather } from "./evidence.ts";
-import { holdSidecar } from "./hold-sidecar.ts";
 import { evaluate, type Question, type Verdict } from "./judge.ts";
 import type { ReviewRequest } from "./review.ts";
 import { rulesFor, type World } from "./rules.ts";
+import { holdSidecar } from "./sidecar/hold-sidecar.ts";
 
 /** What the gate decides by. Everything in it may change between two reviews. */
 export interface GateDeps {

@@ -9,12 +9,11 @@ import { createEventSink, type EventSink } from "../core/events/sink.ts";
 import { trivyEnvironment } from "../scanner/environment.ts";
 import { openScanStore } from "../scanner/store.ts";
 import { type ScanTarget, scanWithTrivy } from "../scanner/trivy.ts";
-import { openClusterView } from "./cluster-view.ts";
 import { type AdmissionConfig, readAdmissionConfig } from "./config.ts";
 import type { GateDeps } from "./gate.ts";
 import { LONGEST_TIMEOUT_MS } from "./https/deadline.ts";
 import { createDoors } from "./https/doors.ts";
-import { createImageSource, type ImageSourceOptions } from "./images.ts";
+import { openClusterView } from "./kubernetes/cluster-view.ts";
 import { logOptions } from "./record/audit-config.ts";
 import { addAuditMetrics, auditProblems, tellOf } from "./record/audit-metrics.ts";
 import { addClusterMetrics } from "./record/cluster-metrics.ts";
@@ -23,8 +22,9 @@ import { addEvidenceMetrics } from "./record/evidence-metrics.ts";
 import { createMetrics } from "./record/observe.ts";
 import { openRegistryAccess } from "./registries/access.ts";
 import { createRego } from "./rego/rego.ts";
-import { createBackgroundScans } from "./scans.ts";
 import { type ReviewServer, startAdminServer, startReviewServer } from "./server.ts";
+import { createImageSource, type ImageSourceOptions } from "./sources/images.ts";
+import { createBackgroundScans } from "./sources/scans.ts";
 
 /** `outrider admission --config FILE`: runs the webhook until it is told to stop. */
 export async function main(args: readonly string[]): Promise<void> {

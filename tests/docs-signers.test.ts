@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { parseAllDocuments } from "yaml";
-import { compileObjects } from "../admission/policies.ts";
+import { compileObjects } from "../admission/sources/policies.ts";
 import { generateSigner } from "../cli/demo/signing/signing.ts";
 import { issue } from "./support/notary/certificates.ts";
 import { ROOT } from "./support/sources.ts";

@@ -1,8 +1,8 @@
 import { systemClock } from "../../core/base/clock.ts";
 import { connectApiServer } from "../../core/cluster/api-server/connect.ts";
-import type { ClusterView, ClusterViewOptions } from "../cluster-view.ts";
-import type { PolicyChange } from "../policies.ts";
+import type { PolicyChange } from "../sources/policies.ts";
 import { watchClusterPolicies } from "./cluster-policies.ts";
+import type { ClusterView, ClusterViewOptions } from "./cluster-view.ts";
 import type { KubernetesConfig } from "./config.ts";
 import { createLeaderWork } from "./leader.ts";
 import { watchNamespaces } from "./namespaces.ts";

@@ -5,7 +5,7 @@ import type { ApiObject, ApiServer } from "../../core/cluster/api-server/api-ser
 import { watchObjects } from "../../core/cluster/api-server/watch-objects.ts";
 import type { CompiledObject } from "../../core/policy/images/schema/compile-policies.ts";
 import type { ImagePolicy } from "../../core/policy/images/schema/image-policy-schema.ts";
-import { compileObjects, type PolicyChange } from "../policies.ts";
+import { compileObjects, type PolicyChange } from "../sources/policies.ts";
 import { CRD_VERSION_NAME, PATHS } from "./paths.ts";
 
 /** Most ImagePolicies, and most TrustRoots, of a cluster. */

@@ -1,5 +1,5 @@
 import type { Registry } from "prom-client";
-import type { ClusterHealth } from "../cluster-view.ts";
+import type { ClusterHealth } from "../kubernetes/cluster-view.ts";
 import { ADMISSION_METRICS } from "../metrics.ts";
 import { gauge } from "./evidence-metrics.ts";
 

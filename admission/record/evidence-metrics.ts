@@ -1,7 +1,7 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { MetricSpec } from "../../core/base/metric.ts";
-import type { ImageSourceStats } from "../images.ts";
 import { ADMISSION_METRICS } from "../metrics.ts";
+import type { ImageSourceStats } from "../sources/images.ts";
 
 /** Adds the numbers of evidence and verification to what is scraped; they are read at each scrape. */
 export function addEvidenceMetrics(registry: Registry, read: () => ImageSourceStats): void {

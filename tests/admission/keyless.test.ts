@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { stringify } from "yaml";
-import { readPolicies } from "../../admission/policies.ts";
+import { readPolicies } from "../../admission/sources/policies.ts";
 import { type EmbeddedRegistry, type PushedImage, pushImage, startRegistry } from "../../cli/demo/registry/registry.ts";
 import { attachReferrer } from "../../cli/demo/signing/bundle.ts";
 import { collectImageEvidence } from "../../core/images/evidence.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { createBackgroundScans } from "../../admission/scans.ts";
+import { createBackgroundScans } from "../../admission/sources/scans.ts";
 import { pushImage } from "../../cli/demo/registry/registry.ts";
 import { signCosignSimple } from "../../cli/demo/signing/signing.ts";
 import { CodedError } from "../../core/base/errors.ts";

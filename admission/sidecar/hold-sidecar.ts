@@ -1,12 +1,12 @@
-import { decide } from "../core/policy/decision.ts";
-import type { PodSpecAt } from "../core/policy/pods/pod-spec.ts";
-import { podSpecsOf } from "../core/policy/pods/pod-spec-find.ts";
-import { plainPart } from "./answer/plain-text.ts";
-import { isAdmitted, isPod, type Part, type Verdict } from "./judge.ts";
-import type { ReviewRequest } from "./review.ts";
-import type { InjectRule } from "./rules.ts";
-import type { Found } from "./sidecar/author-limits.ts";
-import { judgeSidecar } from "./sidecar/judge-sidecar.ts";
+import { decide } from "../../core/policy/decision.ts";
+import type { PodSpecAt } from "../../core/policy/pods/pod-spec.ts";
+import { podSpecsOf } from "../../core/policy/pods/pod-spec-find.ts";
+import { plainPart } from "../answer/plain-text.ts";
+import { isAdmitted, isPod, type Part, type Verdict } from "../judge.ts";
+import type { ReviewRequest } from "../review.ts";
+import type { InjectRule } from "../rules.ts";
+import type { Found } from "./author-limits.ts";
+import { judgeSidecar } from "./judge-sidecar.ts";
 
 const ABOUT = "the sidecar";
 

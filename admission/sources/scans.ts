@@ -1,13 +1,13 @@
-import type { Clock } from "../core/base/clock.ts";
-import { MINUTE_MS } from "../core/base/clock.ts";
-import { CodedError, messageOf } from "../core/base/errors.ts";
-import type { Closable } from "../core/base/lifecycle.ts";
-import type { Log } from "../core/base/log.ts";
-import { formatRepository, type Repository } from "../core/images/reference.ts";
-import type { Digest, ScanResult } from "../core/policy/evidence.ts";
-import { createScanQueue, SCAN_QUEUE_LIMIT } from "../scanner/queue.ts";
-import type { ScanStore } from "../scanner/store.ts";
-import type { ScanTarget } from "../scanner/trivy.ts";
+import type { Clock } from "../../core/base/clock.ts";
+import { MINUTE_MS } from "../../core/base/clock.ts";
+import { CodedError, messageOf } from "../../core/base/errors.ts";
+import type { Closable } from "../../core/base/lifecycle.ts";
+import type { Log } from "../../core/base/log.ts";
+import { formatRepository, type Repository } from "../../core/images/reference.ts";
+import type { Digest, ScanResult } from "../../core/policy/evidence.ts";
+import { createScanQueue, SCAN_QUEUE_LIMIT } from "../../scanner/queue.ts";
+import type { ScanStore } from "../../scanner/store.ts";
+import type { ScanTarget } from "../../scanner/trivy.ts";
 
 /** A scan that failed is not tried again sooner than this, in milliseconds. */
 export const SCAN_RETRY_MS = MINUTE_MS;

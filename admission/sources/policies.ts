@@ -1,14 +1,18 @@
 import { readdirSync, watch } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { allInvalid, configInvalid, type Problem, parseYamlDocuments, readConfigText } from "../core/base/config.ts";
-import { asError, CodedError, messageOf } from "../core/base/errors.ts";
-import type { Closable } from "../core/base/lifecycle.ts";
-import { PUBLIC_GOOD_ROOT } from "../core/images/sigstore/public-good.ts";
-import { parseTrust } from "../core/images/trust.ts";
-import { type Compilation, compilePolicies, type PolicyObject } from "../core/policy/images/schema/compile-policies.ts";
-import type { ImagePolicy } from "../core/policy/images/schema/image-policy-schema.ts";
-import type { TrustRoots } from "../core/policy/images/schema/resolve-policy.ts";
-import { PUBLIC_GOOD } from "../core/policy/images/schema/trust-root.ts";
+import { allInvalid, configInvalid, type Problem, parseYamlDocuments, readConfigText } from "../../core/base/config.ts";
+import { asError, CodedError, messageOf } from "../../core/base/errors.ts";
+import type { Closable } from "../../core/base/lifecycle.ts";
+import { PUBLIC_GOOD_ROOT } from "../../core/images/sigstore/public-good.ts";
+import { parseTrust } from "../../core/images/trust.ts";
+import {
+  type Compilation,
+  compilePolicies,
+  type PolicyObject,
+} from "../../core/policy/images/schema/compile-policies.ts";
+import type { ImagePolicy } from "../../core/policy/images/schema/image-policy-schema.ts";
+import type { TrustRoots } from "../../core/policy/images/schema/resolve-policy.ts";
+import { PUBLIC_GOOD } from "../../core/policy/images/schema/trust-root.ts";
 
 /** Most policy files read from one folder. */
 export const POLICY_FILES_LIMIT = 1000;

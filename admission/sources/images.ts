@@ -1,15 +1,15 @@
-import { systemClock } from "../core/base/clock.ts";
-import type { Closable } from "../core/base/lifecycle.ts";
-import { type FactStore, type FactStoreStats, openFactStore } from "../core/images/cache/fact-store.ts";
-import { createTagCache } from "../core/images/cache/tag-cache.ts";
-import { collectImageEvidence, type EvidenceDeps } from "../core/images/evidence.ts";
-import { createEvidenceCache, type EvidenceCacheStats } from "../core/images/evidence-cache.ts";
-import type { TrafficStats } from "../core/images/registry/traffic/traffic.ts";
-import { createRegistryClient } from "../core/images/registry-client.ts";
-import { createVerifierPool, type VerifierStats } from "../core/images/workers/pool.ts";
-import { createInThreadVerifier } from "../core/images/workers/verifier.ts";
-import type { EvidenceSource } from "./evidence.ts";
-import type { RegistryAccess } from "./registries/access.ts";
+import { systemClock } from "../../core/base/clock.ts";
+import type { Closable } from "../../core/base/lifecycle.ts";
+import { type FactStore, type FactStoreStats, openFactStore } from "../../core/images/cache/fact-store.ts";
+import { createTagCache } from "../../core/images/cache/tag-cache.ts";
+import { collectImageEvidence, type EvidenceDeps } from "../../core/images/evidence.ts";
+import { createEvidenceCache, type EvidenceCacheStats } from "../../core/images/evidence-cache.ts";
+import type { TrafficStats } from "../../core/images/registry/traffic/traffic.ts";
+import { createRegistryClient } from "../../core/images/registry-client.ts";
+import { createVerifierPool, type VerifierStats } from "../../core/images/workers/pool.ts";
+import { createInThreadVerifier } from "../../core/images/workers/verifier.ts";
+import type { EvidenceSource } from "../evidence.ts";
+import type { RegistryAccess } from "../registries/access.ts";
 
 const MIB = 1024 * 1024;
 

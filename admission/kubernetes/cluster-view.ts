@@ -1,14 +1,14 @@
-import { type Clock, systemClock } from "../core/base/clock.ts";
-import type { Closable } from "../core/base/lifecycle.ts";
-import type { Log } from "../core/base/log.ts";
-import { watchFolder } from "../core/cluster/watch-folder.ts";
-import type { EventSink } from "../core/events/sink.ts";
-import type { Digest } from "../core/policy/evidence.ts";
-import type { ImagePolicy } from "../core/policy/images/schema/image-policy-schema.ts";
-import type { AdmissionConfig } from "./config.ts";
-import type { Prepare } from "./https/doors.ts";
-import { createServing, type ServingCertificate } from "./https/tls.ts";
-import { type PolicyChange, watchPolicies } from "./policies.ts";
+import { type Clock, systemClock } from "../../core/base/clock.ts";
+import type { Closable } from "../../core/base/lifecycle.ts";
+import type { Log } from "../../core/base/log.ts";
+import { watchFolder } from "../../core/cluster/watch-folder.ts";
+import type { EventSink } from "../../core/events/sink.ts";
+import type { Digest } from "../../core/policy/evidence.ts";
+import type { ImagePolicy } from "../../core/policy/images/schema/image-policy-schema.ts";
+import type { AdmissionConfig } from "../config.ts";
+import type { Prepare } from "../https/doors.ts";
+import { createServing, type ServingCertificate } from "../https/tls.ts";
+import { type PolicyChange, watchPolicies } from "../sources/policies.ts";
 
 /** What the gate knows of its cluster, from folders or from an API server. */
 export interface ClusterView extends Closable {
@@ -48,7 +48,7 @@ export interface ClusterViewOptions {
 export async function openClusterView(options: ClusterViewOptions): Promise<ClusterView> {
   const { config } = options;
   if (config.kubernetes === undefined) return openFolders(options);
-  const { openClusterApi } = await import("./kubernetes/cluster-api.ts");
+  const { openClusterApi } = await import("./cluster-api.ts");
   return openClusterApi({ ...options, onPolicies: toldOf(options) }, config.kubernetes);
 }
 

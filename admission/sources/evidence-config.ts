@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { STORE_LIMIT_BYTES } from "../core/images/cache/fact-store.ts";
-import { CACHE_BYTES } from "../core/images/evidence-cache.ts";
-import { VERIFY_THREADS, VERIFY_THREADS_MOST } from "../core/images/workers/pool.ts";
+import { STORE_LIMIT_BYTES } from "../../core/images/cache/fact-store.ts";
+import { CACHE_BYTES } from "../../core/images/evidence-cache.ts";
+import { VERIFY_THREADS, VERIFY_THREADS_MOST } from "../../core/images/workers/pool.ts";
 
 const MIB = 1024 * 1024;
 const mebibytes = (most: number) => z.number().int().min(0).max(most);
