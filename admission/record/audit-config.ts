@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { durationField } from "../../core/base/duration.ts";
-import { type DecisionLogOptions, LOG_DEFAULTS, type LogNews } from "./decision-log.ts";
+import { type DecisionLogOptions, LOG_DEFAULTS, type LogNews } from "./log-options.ts";
 
 const MIB = 1024 * 1024;
 const above = (most: number) => z.int().min(1).max(most);

@@ -1,8 +1,8 @@
 import type { Registry } from "prom-client";
 import type { Log } from "../../core/base/log.ts";
 import { ADMISSION_METRICS } from "../metrics.ts";
-import type { LogNews, LogStatus } from "./decision-log.ts";
 import { counter, gauge } from "./evidence-metrics.ts";
+import type { LogNews, LogStatus } from "./log-options.ts";
 
 /** Adds the numbers of the decision log to what is scraped; they are read at each scrape. */
 export function addAuditMetrics(registry: Registry, read: () => LogStatus): void {

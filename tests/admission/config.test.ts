@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from "@jest/globals";
 import { stringify } from "yaml";
 import { readAdmissionConfig } from "../../admission/config.ts";
 import { logOptions } from "../../admission/record/audit-config.ts";
-import { LOG_DEFAULTS } from "../../admission/record/decision-log.ts";
+import { LOG_DEFAULTS } from "../../admission/record/log-options.ts";
 import { STORE_LIMIT_BYTES } from "../../core/images/cache/fact-store.ts";
 import { CACHE_BYTES } from "../../core/images/evidence-cache.ts";
 import { VERIFY_THREADS } from "../../core/images/workers/pool.ts";

@@ -21,9 +21,10 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { BEFORE_ALL, chainLine, LOG_LINE_LIMIT_BYTES, type Position } from "../../admission/record/chain.ts";
-import { type DecisionLogOptions, LOG_DEFAULTS, openDecisionLog } from "../../admission/record/decision-log.ts";
+import { openDecisionLog } from "../../admission/record/decision-log.ts";
 import type { DecisionRecord } from "../../admission/record/decision-record.ts";
 import { LogFile } from "../../admission/record/log-file.ts";
+import { type DecisionLogOptions, LOG_DEFAULTS } from "../../admission/record/log-options.ts";
 import { type LogBreak, verifyLog } from "../../admission/record/verify-log.ts";
 
 const WRITER = "../../admission/record/decision-log.ts";
