@@ -11,6 +11,7 @@ import { CodedError } from "../core/base/errors.ts";
 import { objectsOf, readManifest } from "../core/cluster/documents.ts";
 import { isObject, type JsonObject, type PodSpecAt, textOf } from "../core/policy/pods/pod-spec.ts";
 import { isPodKind, podSpecsOf } from "../core/policy/pods/pod-spec-find.ts";
+import { unprintable } from "./unprintable.ts";
 
 /** What the command line calls standard input. */
 const STDIN = "-";
@@ -50,7 +51,10 @@ export async function readManifests(files: readonly string[]): Promise<Document[
   for (const file of files) {
     const name = file === STDIN ? "standard input" : file;
     const text = file === STDIN ? await readStandardInput() : readConfigText(file);
-    read.push(...readManifest(text, name).map((document) => ({ file: name, document })));
+    const documents = readManifest(text, name);
+    const problems = documents.flatMap(unprintable);
+    if (problems.length > 0) throw configInvalid(name, problems);
+    read.push(...documents.map((document) => ({ file: name, document })));
   }
   return read;
 }

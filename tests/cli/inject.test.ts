@@ -173,6 +173,11 @@ describe("wrong input ends with 2", () => {
       /yaml:1.*\n.*Deployment x: spec/,
     ],
     [
+      "when it holds what would not be printed as it was read",
+      "kind: A\nspec:\n  <<: { a: 1 }\n  b: 9007199254740993\n",
+      /line 3 column 3: found a merge key.*\n.*line 4 column 6: found a number that would be rounded/,
+    ],
+    [
       "when a document is no object",
       "kind: Pod\n---\n- 1\n",
       /\.yaml:1.*\n.*\n.*\.yaml:3.*\n.*expected a Kubernetes object/,
