@@ -149,16 +149,16 @@ export const POLICY_ERRORS = {
   },
   IMG_UNSCANNED: {
     means: "no believable scan of the image's digest is known",
-    fix: "scan the image and attest the result: outrider scan <image> --attest",
+    fix: "scan the image and attest the result: trivy image --format cosign-vuln -o scan.json <image> && cosign attest --key <scanner key> --type vuln --predicate scan.json <image>",
   },
   IMG_SCAN_STALE: {
     means: "the newest believable scan is older than the policy allows, or from the future",
-    fix: "scan the image again: outrider scan <image> --attest",
+    fix: "scan the image again and attest the result, as for IMG_UNSCANNED",
   },
   IMG_SCAN_GRACE: {
     means:
       "a warning: the image runs in this namespace, so a scan that is too old or not to be had is let pass for a while",
-    fix: "scan the image again before its grace ends: outrider scan <image> --attest",
+    fix: "scan the image again and attest the result before its grace ends, as for IMG_UNSCANNED",
   },
   IMG_VULNERABLE: {
     means: "the image has vulnerabilities of a severity that the policy refuses",

@@ -75,7 +75,9 @@ function inGrace(judged: Judged, { found, expected }: Violation): Violation {
 }
 
 function rescan(judged: Judged): string {
-  return `scan it and attest the result: outrider scan ${pinnedName(judged)} --attest`;
+  const image = pinnedName(judged);
+  const scan = `trivy image --format cosign-vuln -o scan.json ${image}`;
+  return `${scan} && cosign attest --key <scanner key> --type vuln --predicate scan.json ${image}`;
 }
 
 function judgeFindings(judged: Judged, scan: ScanResult): Violation[] {
