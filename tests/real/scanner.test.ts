@@ -4,11 +4,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import { pushImage } from "../../cli/demo/registry/registry.ts";
 import { signCosignSimple } from "../../cli/demo/signing/signing.ts";
+import { collectImageEvidence } from "../../core/images/evidence.ts";
+import { createRegistryClient } from "../../core/images/registry-client.ts";
 import type { Digest, ScanResult } from "../../core/policy/evidence.ts";
 import { scanWithTrivy, trivyVersion } from "../../scanner/trivy.ts";
 import { PARTS } from "../../tools/parts.mjs";
 import { openShop, pod, RELEASE, startWebhook } from "../admission/support/webhook.ts";
 import { describeWith } from "../support/parts.ts";
+import { prepareCosign } from "./support/cosign.ts";
 import { writeImage } from "./support/image.ts";
 import { must, ownFolder, run } from "./support/program.ts";
 import { type RunningRegistry, startReferrersRegistry } from "./support/registries.ts";
@@ -18,7 +21,7 @@ const START_MS = 60_000;
 const DATABASE_MS = Date.parse("2026-11-01T06:00:00Z");
 const NOW_MS = Date.parse("2026-11-02T06:00:00Z");
 
-describeWith(["trivy", "bolt-write", "referrers-registry", "skopeo"], "a scan by real trivy", (paths) => {
+describeWith(["trivy", "bolt-write", "referrers-registry", "skopeo", "cosign"], "a scan by real trivy", (paths) => {
   const folder = ownFolder();
   const cache = () => join(folder.path, "cache");
   const empty = () => join(folder.path, "empty-cache");
@@ -124,6 +127,31 @@ describeWith(["trivy", "bolt-write", "referrers-registry", "skopeo"], "a scan by
     await webhook.close();
     await shop.registry.close();
     expect(answer).toMatch(/^admitted.*scan: trivy .*, db of /s);
+  });
+
+  it("is evidence once it is attested as a denial for want of a scan says", async () => {
+    const cosign = await prepareCosign(paths.cosign, folder.path);
+    const reference = `${registry.host}/shop/scanned@${vulnerable}`;
+    const report = join(folder.path, "scan.json");
+    const offline = ["--offline-scan", "--skip-db-update", "--skip-java-db-update", "--cache-dir", cache()];
+    const quiet = ["--quiet", "--skip-version-check", "--disable-telemetry", "--image-src", "remote"];
+    const args = ["image", "--format", "cosign-vuln", "-o", report, ...offline, ...quiet, reference];
+    await must(paths.trivy, args, { ...environment(), TRIVY_NON_SSL: "true" });
+    await cosign.attest(reference, "vuln", report);
+    const client = createRegistryClient({ registries: [{ host: registry.host, plainHttp: true }] });
+    const scanner = { name: "acme-scanner", role: "scanner" as const, key: cosign.publicKeyPem };
+    const evidence = await collectImageEvidence(
+      reference,
+      [scanner],
+      { registry: client },
+      AbortSignal.timeout(START_MS),
+    );
+    await client.close();
+    const findings = [expect.objectContaining({ id: "CVE-2022-37434", severity: "critical" })];
+    expect(evidence.scan).toMatchObject({
+      kind: "found",
+      value: { digest: vulnerable, source: "attestation by acme-scanner", findings },
+    });
   });
 
   it("lists an image's packages without any database", async () => {

@@ -11,6 +11,8 @@ export interface Cosign {
   signTag(reference: string): Promise<void>;
   /** A Sigstore bundle v0.3 attached as a referrer. */
   signBundle(reference: string): Promise<void>;
+  /** A statement about the image as a bundle; `predicate` is a file. */
+  attest(reference: string, type: string, predicate: string): Promise<void>;
 }
 
 export async function prepareCosign(program: string, folder: string): Promise<Cosign> {
@@ -28,5 +30,9 @@ export async function prepareCosign(program: string, folder: string): Promise<Co
     publicKeyPem: readFileSync(at("cosign.pub"), "utf8"),
     signTag: (reference) => sign(tagForm, reference),
     signBundle: (reference) => sign(bundleForm, reference),
+    attest: async (reference, type, predicate) => {
+      const what = ["attest", "--key", at("cosign.key"), "--yes", "--allow-http-registry", "--type", type];
+      await cosign(...what, "--predicate", predicate, ...bundleForm, reference);
+    },
   };
 }
