@@ -172,6 +172,9 @@ const FATES: Readonly<Record<string, readonly Deed[]>> = {
   ],
 };
 
+/** No object names these; a registry may. */
+const CHILD = "a child of";
+
 /** One image of every fate in every repository, some under an index. Made once; the seeds only look at it. */
 export async function openGallery(): Promise<Gallery> {
   const registry = await startFaultyRegistry();
@@ -198,7 +201,7 @@ export async function openGallery(): Promise<Gallery> {
     await addIndexes(repository, push, add, registry);
   }
   const known = new Map(images.map((one) => [one.digest, one]));
-  return { registry, images, of: (digest) => known.get(digest) };
+  return { registry, images: images.filter(({ what }) => !what.startsWith(CHILD)), of: (digest) => known.get(digest) };
 }
 
 /** Indexes: signed themselves; by way of all their children; of one child only; of none. */
@@ -224,7 +227,8 @@ async function addIndexes(
   ];
   for (const [what, ofIndex, ofChildren, told] of cases) {
     const children = [await push(repository, "amd64"), await push(repository, "arm64")];
-    for (const [at, child] of children.entries()) await done(ofChildren[at] ?? [], child, registry);
+    for (const [at, child] of children.entries())
+      await add(`${CHILD} ${what}`, child, await done(ofChildren[at] ?? [], child, registry));
     const index = await pushIndex(registry, { repository, tag: `index-${what.replaceAll(" ", "-")}` }, children);
     await done(ofIndex, index, registry);
     await add(what, index, told);

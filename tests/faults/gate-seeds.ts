@@ -32,8 +32,11 @@ export interface SeedOptions {
   readonly folder: string;
 }
 
-/** So long everything is well before what must be allowed is asked for: registries are left alone for five minutes at most. */
-const CALM_MS = 6 * MINUTE_MS;
+/**
+ * So long everything is well before what must be allowed is asked for: a registry is left alone for five minutes at most,
+ * and for as much longer as the clock was set back meanwhile, which is no more than that again.
+ */
+const CALM_MS = 11 * MINUTE_MS;
 /** A client's pause before it asks again: longer than anything not found is believed. */
 const RETRY_MS = 6 * SECOND_MS;
 /** The registry's answers, threads and reviews may end on the same millisecond as a deadline. */
@@ -147,18 +150,20 @@ function wrongs({ due }: Asked, { images, circumstances }: Review, gallery: Gall
     const written = one.how === "digest" || one.how === "both" ? one.truth?.digest : undefined;
     const digests = written === undefined ? digestsOf(one.reference, images) : [written];
     if (digests.length === 0) return [`${one.reference} was taken for no digest at all`];
-    return digests.flatMap((digest) => wrong(one, gallery.of(digest) ?? digest, circumstances));
+    return digests.flatMap((digest) => wrong(one, gallery.of(digest) ?? unknown(digest, one), circumstances));
   });
 }
 
-function wrong(
-  { reference, repository }: Named,
-  truth: Truth | Digest,
-  circumstances: Circumstances,
-): readonly string[] {
-  if (typeof truth === "string") return [`${reference} is ${truth}, which nobody made`];
-  const asNamed = { ...truth, repository }; // a registry may say of a tag that it names an image of another repository
-  return mayRun(asNamed, circumstances) ? [] : [`${reference} is ${truth.what}, of ${truth.repository}`];
+/** A registry may say of a tag that it names an image of another repository, or what is no image: by that it is judged. */
+function wrong({ reference, repository }: Named, truth: Truth, circumstances: Circumstances): readonly string[] {
+  const why = `${reference} is ${truth.what}, of ${truth.repository}`;
+  return mayRun({ ...truth, repository }, circumstances) ? [] : [why];
+}
+
+/** Nobody ever vouched for it. */
+function unknown(digest: Digest, { reference, repository }: Named): Truth {
+  const nothing = { signatures: [], scans: [], provenance: [] };
+  return { what: digest, repository, digest, tagged: reference, pinned: reference, ...nothing };
 }
 
 /** What the object was pinned to, or where nothing pins it, what it was judged as. */
