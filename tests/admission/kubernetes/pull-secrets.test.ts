@@ -103,4 +103,14 @@ describe("what was found with a pull secret", () => {
     expect(asked).toBe(2);
     expect(scope).toMatch(/^shop [0-9a-f]{64}$/);
   });
+
+  it("holds for a digest, too: what one secret may read is not shown to a namespace that may not", async () => {
+    let asked = 0;
+    const registry = { manifest: async () => void asked++ } as unknown as RegistryClient;
+    const deps = { registry, cache: createEvidenceCache(), tags: createTagCache() };
+    const pinned = parseReference(`ghcr.io/acme/web@sha256:${"9f".repeat(32)}`);
+    const look = (scope: string) => collectImageEvidence(pinned, [], { ...deps, scope }, never);
+    for (const scope of ["shop a", "shop a", "bank a"]) await look(scope);
+    expect(asked).toBe(2);
+  });
 });

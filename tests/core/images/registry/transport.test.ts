@@ -24,3 +24,24 @@ it("a registry that wants its connections kept for minutes does not keep them so
   server.close();
   expect(IDLE_CONNECTION_MS).toBeLessThan(60_000);
 });
+
+it("an address that nobody configured is left as soon as it is reached, though no name was looked up", async () => {
+  const requests: string[] = [];
+  const server = createServer((request, response) => {
+    requests.push(request.url ?? "");
+    response.end("{}");
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const transport = createSocketTransport(registryHosts([]));
+  const url = new URL(`http://127.0.0.1:${port}/latest/meta-data`);
+  const sent = transport.send({ method: "GET", url, headers: {}, signal: AbortSignal.timeout(4000) });
+  const outcome = await sent.then(
+    () => undefined,
+    (error: { code?: string }) => error.code,
+  );
+  await transport.close();
+  server.close();
+  server.closeAllConnections();
+  expect([outcome, requests]).toEqual(["REGISTRY_ADDRESS_REFUSED", []]);
+});

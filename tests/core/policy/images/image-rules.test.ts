@@ -298,6 +298,14 @@ describe("an image is refused", () => {
 });
 
 describe("a digest that runs in the namespace keeps its grace", () => {
+  it("but a scan that could not be looked up stays unknown where the policy states none", () => {
+    const spec = { scan: { maxAge: "7d" } };
+    const judgement = judge(spec, { scan: failed }, RUNNING);
+    expect(judgement.decision.kind).toBe("undecided");
+    expect(judgement.grounds).toBeUndefined();
+    expect(judge(GRACE, { scan: failed }).decision.kind).toBe("undecided"); // and where it does not run
+  });
+
   const stale = found(scan({ finishedAtMs: NOW - 8 * DAY_MS }));
   const cases: [...Case, says: string][] = [
     [
