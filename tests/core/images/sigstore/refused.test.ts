@@ -7,10 +7,12 @@ import { verifyArtifact } from "../../../../core/images/verify.ts";
 import type { Discovered } from "../../../../core/policy/evidence.ts";
 import type { Authority } from "../../../../core/policy/images/schema/authority.ts";
 import type { JsonRecord, SigstoreRoot } from "../../../../core/policy/images/schema/trust-root.ts";
+import { preAuthEncoding, readEnvelope } from "../../../../core/wire/dsse.ts";
 import { utf8String } from "../../../../core/wire/x509/der-writer.ts";
 import { extension } from "../../../../core/wire/x509/writer.ts";
 import { bundleArtifact, createSigstore, SIGNED_AT_MS, type Wrapping } from "../../../support/sigstore/authority.ts";
 import { authorityCertificate, generalName, type Leaf, USAGE } from "../../../support/sigstore/certificates.ts";
+import { ENTRIES, type EntryKind, type Logged } from "../../../support/sigstore/entries.ts";
 import { withLeaf } from "../../../support/sigstore/mutate.ts";
 
 const DIGEST = `sha256:${"a1".repeat(32)}` as const;
@@ -253,6 +255,34 @@ describe("a log entry is refused", () => {
     const swapped = withLeaf(good, entry, entriesOf(of()) as never) as JsonRecord;
     expect(await why(bundleArtifact(swapped))).toContain(reason);
   });
+
+  const KINDS: readonly EntryKind[] = Object.keys(ENTRIES) as EntryKind[];
+  it.each(KINDS)(
+    "of kind %s, that the log took with this very signature for another signer or content",
+    async (kind) => {
+      const good = sigstore.bundle(holder, statement(), { entries: [kind], timestamp: true });
+      const { payloadType, payload, signatures } = readEnvelope(good["dsseEnvelope"]);
+      const signed = preAuthEncoding(payloadType, payload);
+      const verifierOf = ({ certificate }: typeof holder) =>
+        ({ der: certificate ?? Buffer.alloc(0), label: "CERTIFICATE" }) as const;
+      const logged = {
+        payload,
+        payloadType,
+        signed,
+        signature: signatures[0] ?? payload,
+        verifier: verifierOf(holder),
+      };
+      const log = kind.startsWith("intoto") || kind.endsWith("0.0.1") ? sigstore.rekorV1 : sigstore.rekorV2;
+      const relogged = (change: Partial<Logged>) => {
+        const added = log.add(ENTRIES[kind]({ ...logged, ...change }), SIGNED_AT_MS);
+        return why(bundleArtifact(withLeaf(good, entry, [added] as never) as JsonRecord));
+      };
+      expect(await relogged({})).toBe("");
+      expect(await relogged({ verifier: verifierOf(sigstore.issue(LEAF)) })).toContain("about another signer");
+      const other = Buffer.from("{}");
+      expect(await relogged({ payload: other, signed: other })).toContain("about another content");
+    },
+  );
 
   it("of a log that the root does not have, alone", async () => {
     const root = { ...sigstore.root(), trustedRoot: { ...sigstore.trustedRoot(), tlogs: [] } };
