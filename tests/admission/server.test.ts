@@ -193,12 +193,18 @@ describe("a registry that dawdles", () => {
     const held = Promise.withResolvers<undefined>();
     shop.registry.inject(on(/shop\/vulnerable/, () => held.promise));
     const asked = requestFor(pod(shop.images.vulnerable));
+    let patientAnswered = false;
+    const patient = webhook.review("validate", asked, "?timeout=25s").finally(() => {
+      patientAnswered = true;
+    });
     const { allowed, status } = await webhook.review("validate", asked, "?timeout=800ms"); // while the registry still holds
+    expect(patientAnswered).toBe(false); // it came first, and has more time
     expect(allowed).toBe(false);
     expect(status?.message).toContain("undecided");
     expect(status?.message).toContain("REGISTRY_TIMEOUT");
     expect(status?.message).toContain(shop.registry.host);
     held.resolve(undefined);
+    expect((await patient).allowed).toBe(false);
     expect((await webhook.admit(pod(shop.images.good))).answer.allowed).toBe(true);
   });
 });
