@@ -96,6 +96,7 @@ async function startGate(registryHost: string, spec: object, more: readonly obje
     process.execPath,
     [join(ROOT, "dist/outrider.js"), "admission", "--config", join(folder, "admission.yaml")],
     /https:\/\/([\d.]+):(\d+)/,
+    { NODE_OPTIONS: "--max-semi-space-size=2" }, // as deploy/admission.yaml starts it
   );
   const [, host = "", port = ""] = gate.said;
   const ca = readFileSync(join(folder, "ca.pem"), "utf8");

@@ -5,7 +5,7 @@ import type { Digest, Discovered } from "../../policy/evidence.ts";
 import type { Authority } from "../../policy/images/schema/authority.ts";
 import type { Artifact } from "../claims/artifact.ts";
 import { fairQueue } from "./fair-queue.ts";
-import { Seat, type Task } from "./seat.ts";
+import { Seat, type Task, VERIFY_REST_MS } from "./seat.ts";
 import { startVerifyThread, type ThreadEvents, type VerifyThread } from "./thread.ts";
 import { type Verification, type Verifier, verifyError } from "./verifier.ts";
 
@@ -23,6 +23,8 @@ export interface VerifierPoolOptions {
   readonly threads?: number;
   readonly deadlineMs?: number;
   readonly queueLimit?: number;
+  /** A thread without work for so long is stopped, in milliseconds. */
+  readonly restMs?: number;
   readonly startThread?: (events: ThreadEvents) => VerifyThread;
 }
 
@@ -34,7 +36,7 @@ export interface VerifierPool extends Verifier {
 export interface VerifierStats {
   readonly verified: number;
   readonly failed: number;
-  /** Threads that were stopped, or ended by themselves. */
+  /** Threads that were stopped at a deadline, or ended by themselves. */
   readonly ended: number;
   readonly threads: number;
   readonly waiting: number;
@@ -44,7 +46,7 @@ export interface VerifierStats {
  * Verification in threads that can be killed: one artifact at a time each, the next one meanwhile waits its caller's
  * turn. A thread that hangs is stopped at its deadline; that artifact, and the one whose thread ended by itself, is
  * `failed`, never "worth nothing". A task whose thread died before it began is tried once more.
- * Threads start when first needed, and live on.
+ * Threads start when first needed, and end after a while without work.
  */
 export function createVerifierPool(options: VerifierPoolOptions = {}): VerifierPool {
   const pool = new Pool(options);
@@ -59,7 +61,7 @@ export function createVerifierPool(options: VerifierPoolOptions = {}): VerifierP
 
 class Pool {
   readonly #most: number;
-  readonly #deadlineMs: number;
+  readonly #times: { readonly deadlineMs: number; readonly restMs: number };
   readonly #queueLimit: number;
   readonly #start: (events: ThreadEvents) => VerifyThread;
   readonly #queue = fairQueue<Task>();
@@ -70,7 +72,7 @@ class Pool {
 
   constructor(options: VerifierPoolOptions) {
     this.#most = options.threads ?? VERIFY_THREADS;
-    this.#deadlineMs = options.deadlineMs ?? VERIFY_DEADLINE_MS;
+    this.#times = { deadlineMs: options.deadlineMs ?? VERIFY_DEADLINE_MS, restMs: options.restMs ?? VERIFY_REST_MS };
     this.#queueLimit = options.queueLimit ?? VERIFY_QUEUE_LIMIT;
     this.#start = options.startThread ?? ((events) => startVerifyThread(events));
   }
@@ -140,7 +142,7 @@ class Pool {
     if (this.#seats.size >= this.#most || this.#pause !== undefined || this.#closed) return undefined;
     try {
       const pump = () => this.#pump();
-      const seat: Seat = new Seat(this.#start, this.#deadlineMs, pump, (unbegun) => this.#left(seat, unbegun));
+      const seat: Seat = new Seat(this.#start, this.#times, pump, (unbegun) => this.#left(seat, unbegun));
       this.#seats.add(seat);
       return seat;
     } catch {
@@ -159,7 +161,7 @@ class Pool {
   /** A thread is gone; what it had not begun is tried once more, after a pause for whatever keeps threads from starting. */
   #left(seat: Seat, task: Task | undefined): void {
     this.#seats.delete(seat);
-    this.#counts.ended++;
+    if (!seat.rested) this.#counts.ended++;
     if (!seat.ready && !this.#closed) this.#pauseStarts();
     if (task !== undefined && task.starts++ === 0 && !this.#closed) this.#queue.putBack(task.caller, task);
     else task?.settle({ kind: "failed", cause: verifyError("VERIFY_UNAVAILABLE", task.digest, NO_START) });

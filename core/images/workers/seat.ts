@@ -12,6 +12,9 @@ import { type Verification, verifyError } from "./verifier.ts";
 /** Longest start of a thread, in milliseconds. */
 export const VERIFY_START_MS = 10 * SECOND_MS;
 
+/** A thread without work for so long is stopped, which gives its memory back; the next work starts another, in ms. */
+export const VERIFY_REST_MS = 10 * SECOND_MS;
+
 /** One artifact to verify and whoever waits for it. */
 export interface Task {
   readonly artifact: Discovered<Artifact>;
@@ -28,8 +31,11 @@ export interface Task {
 export class Seat {
   task: Task | undefined;
   ready = false;
+  /** Stopped for want of work, which is no fault. */
+  rested = false;
   readonly #thread: VerifyThread;
   readonly #deadlineMs: number;
+  readonly #restMs: number;
   readonly #idle: () => void;
   readonly #left: (unbegun: Task | undefined) => void;
   #id = 0;
@@ -38,11 +44,12 @@ export class Seat {
 
   constructor(
     start: (events: ThreadEvents) => VerifyThread,
-    deadlineMs: number,
+    { deadlineMs, restMs }: { readonly deadlineMs: number; readonly restMs: number },
     idle: () => void,
     left: (unbegun: Task | undefined) => void,
   ) {
     this.#deadlineMs = deadlineMs;
+    this.#restMs = restMs;
     this.#idle = idle;
     this.#left = left;
     this.#thread = start({
@@ -89,6 +96,15 @@ export class Seat {
     this.task = undefined;
     task.settle(verificationOf(reply, task));
     this.#idle();
+    if (this.task === undefined) this.#rest();
+  }
+
+  #rest(): void {
+    const stop = () => {
+      this.rested = true;
+      this.end((task) => failed("VERIFY_CRASHED", task, "its thread was at rest")).catch(() => {});
+    };
+    this.#timer = setTimeout(stop, this.#restMs).unref();
   }
 
   #arm(deadlineMs: number): void {

@@ -50,6 +50,14 @@ function signed(digest: Digest = DIGEST): Discovered<Artifact> {
 }
 
 describe("threads verify", () => {
+  it("and give their memory back when there is nothing to do, until there is", async () => {
+    const one = pool({ threads: 1, restMs: 1 });
+    expect(words(await ask(one, [signed()]))).toEqual(["verified"]);
+    while (one.stats.threads > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(words(await ask(one, [signed()]))).toEqual(["verified"]);
+    expect(one.stats).toMatchObject({ verified: 2, failed: 0, ended: 0 });
+  });
+
   it("as this thread does, artifact by artifact and in order", async () => {
     const other: Digest = `sha256:${"b".repeat(64)}`;
     const artifacts = [signed(), simple(Buffer.from("{")), signed(other), signed()];
