@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { systemClock } from "../core/base/clock.ts";
+import { configFlag } from "../core/base/config-flag.ts";
 import { type Closable, runUntilStopped, STOP_DEADLINE_MS } from "../core/base/lifecycle.ts";
 import { createLog, type Log } from "../core/base/log.ts";
 import { startTracing } from "../core/base/tracing.ts";
@@ -28,8 +28,7 @@ import { createBackgroundScans } from "./sources/scans.ts";
 
 /** `outrider admission --config FILE`: runs the webhook until it is told to stop. */
 export async function main(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({ args: [...args], options: { config: { type: "string" } } });
-  const config = readAdmissionConfig(values.config ?? "");
+  const config = readAdmissionConfig(configFlag("admission", args));
   const log = createLog("admission");
   const stopWithinMs = Math.max(STOP_DEADLINE_MS, config.drain + LONGEST_TIMEOUT_MS);
   await runUntilStopped(log, (opened) => startAdmission(config, log, opened), stopWithinMs);

@@ -2,6 +2,7 @@ import { CodedError, messageOf } from "../../core/base/errors.ts";
 import type { Log } from "../../core/base/log.ts";
 import type { Tracing } from "../../core/base/tracing.ts";
 import type { EventSink } from "../../core/events/sink.ts";
+import type { ImagePolicy } from "../../core/policy/images/schema/image-policy-schema.ts";
 import { outcomeOf } from "../answer/outcome.ts";
 import { refuse, respond, respondLeft } from "../answer/respond.ts";
 import { ADMISSION_ERRORS } from "../errors.ts";
@@ -39,73 +40,75 @@ export type Answer = (request: ReviewRequest, signal: AbortSignal, traceparent?:
 
 /** The webhook's two doors over the one gate. */
 export function createDoors(deps: DoorDeps): Readonly<Record<Door, Answer>> {
+  const { prepare = async (_request, gateDeps) => gateDeps } = deps;
   return {
     validate: (request, signal, traceparent) =>
-      answer("validate", request, deps, traceparent, async () => {
-        const verdict = await gate(request, await prepared(request, deps, signal), true, signal);
+      answer("validate", request, deps, traceparent, async (gateDeps) => {
+        const verdict = await gate(request, await prepare(request, gateDeps, signal), true, signal);
         return { verdict, operations: [], warnings: [], left: false };
       }),
     mutate: (request, signal, traceparent) =>
-      answer("mutate", request, deps, traceparent, async () =>
-        mutate(request, await prepared(request, deps, signal), signal),
+      answer("mutate", request, deps, traceparent, async (gateDeps) =>
+        mutate(request, await prepare(request, gateDeps, signal), signal),
       ),
   };
 }
 
-async function prepared(request: ReviewRequest, { gate: deps, prepare }: DoorDeps, signal: AbortSignal) {
-  return prepare === undefined ? deps : prepare(request, deps, signal);
-}
-
+/** Decides by the policies in force when it begins, records that, and tells everybody what is then answered. */
 function answer(
   door: Door,
   request: ReviewRequest,
   deps: DoorDeps,
   traceparent: string | undefined,
-  work: () => Promise<Mutation>,
+  work: (gateDeps: GateDeps) => Promise<Mutation>,
 ): Promise<ReviewResponse> {
-  const {
-    witnesses,
-    gate: { clock },
-  } = deps;
+  const { witnesses, gate: gateDeps } = deps;
+  const { clock } = gateDeps;
   const attributes = { "outrider.admission.operation": request.operation, "k8s.namespace.name": request.namespace };
   return witnesses.tracing.withSpan(`admission ${door}`, { kind: "server", attributes, traceparent }, async (span) => {
     const startedMs = clock();
-    const mutation = await work().catch((thrown: unknown): Mutation => {
+    const policies = gateDeps.policies();
+    const decided = await work({ ...gateDeps, policies: () => policies }).catch((thrown: unknown): Mutation => {
       witnesses.log.warn({ err: thrown, subject: request.name, door }, "review refused on an error");
-      return { verdict: refuse(request, thrown), operations: [], warnings: [], left: false };
+      return refusal(request, thrown);
     });
+    const told = !request.dryRun && decides(door, decided);
+    const mutation = told ? await recorded(door, request, decided, policies, deps) : decided;
     const { verdict, operations, warnings, left } = mutation;
     span.set({ "outrider.admission.outcome": outcomeOf(verdict), "outrider.admission.subject": verdict.subject.name });
     witnesses.metrics.reviewed(door, verdict, (clock() - startedMs) / 1000);
-    const unrecorded = await record(door, request, mutation, deps, clock(), span.traceId);
-    if (unrecorded !== undefined && deps.whenUnwritable === "refuse" && isAdmitted(verdict))
-      return respond(request.uid, refuse(request, unrecorded));
+    if (told) witnesses.events.emit(decisionEvent(request, verdict, clock(), span.traceId));
     return left ? respondLeft(request.uid, operations) : respond(request.uid, verdict, operations, warnings);
   });
 }
 
+/** A decision is told once, by the door that decides: /validate, or /mutate where it refuses. A dry run leaves nothing behind. */
+function decides(door: Door, { verdict, left }: Mutation): boolean {
+  return door === "validate" || (!left && !isAdmitted(verdict));
+}
+
 /**
- * A decision is recorded once, by the door that decides: /validate, or /mutate where it refuses. A dry run leaves
- * nothing behind. The answer waits until its record is written.
- *
- * @returns why it could not be
+ * The decision once its record is written, which the answer waits for. One that cannot be recorded stands, or is refused
+ * for that, as the operator chose.
  */
-async function record(
+async function recorded(
   door: Door,
   request: ReviewRequest,
-  { verdict, left }: Mutation,
-  { witnesses: { decisions, events }, gate: { policies } }: DoorDeps,
-  nowMs: number,
-  traceId: string,
-): Promise<Error | undefined> {
-  const decides = door === "validate" || (!left && !isAdmitted(verdict));
-  if (request.dryRun || !decides) return undefined;
-  events.emit(decisionEvent(request, verdict, nowMs, traceId));
+  decided: Mutation,
+  policies: readonly ImagePolicy[],
+  { witnesses: { decisions }, gate: { clock }, whenUnwritable }: DoorDeps,
+): Promise<Mutation> {
   try {
-    await decisions.append(decisionRecord(door, request, verdict, policies(), nowMs));
-    return undefined;
+    await decisions.append(decisionRecord(door, request, decided.verdict, policies, clock()));
+    return decided;
   } catch (thrown) {
+    if (whenUnwritable !== "refuse" || !isAdmitted(decided.verdict)) return decided;
     const { fix } = ADMISSION_ERRORS.AUDIT_UNWRITABLE;
-    return new CodedError("AUDIT_UNWRITABLE", `the decision log: ${messageOf(thrown)}`, fix, { cause: thrown });
+    const message = `the decision log: ${messageOf(thrown)}`;
+    return refusal(request, new CodedError("AUDIT_UNWRITABLE", message, fix, { cause: thrown }));
   }
+}
+
+function refusal(request: ReviewRequest, thrown: unknown): Mutation {
+  return { verdict: refuse(request, thrown), operations: [], warnings: [], left: false };
 }
